@@ -17,7 +17,7 @@ from alerts.thresholds import MINUTE
 OURS = 'alertname=~"KVMigration.+"'
 OTHERS = 'alertname!~"KVMigrationExporter.+"'
 # Not KVMigrationShardsIncomplete: the findings of the other shards about their own parts stay true.
-GONE, STALE = "KVMigrationExporterDown", "KVMigrationExporterStale"
+DOWN, STALE = "KVMigrationExporterDown", "KVMigrationExporterStale"
 RANKS = tuple(str(severity) for severity in Severity)  # the most severe first
 # Prometheus restores waits of this length and longer: such an alert fires at once after a restart.
 RESTORED = 10 * MINUTE
@@ -60,7 +60,7 @@ def _inhibitions(fleet: list[str]) -> list[dict[str, Any]]:
             "target_matchers": [OURS, OTHERS, f'severity=~"{"|".join(muted)}"'],
             "equal": fleet,
         }
-        for source, muted in ((GONE, RANKS), (STALE, RANKS[1:]))
+        for source, muted in ((DOWN, RANKS), (STALE, RANKS[1:]))
     ]
     followed = effects().items()
     return blind + [rule for source, others in followed for rule in _muting(source, "|".join(others), fleet)]

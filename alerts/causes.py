@@ -15,7 +15,7 @@ from alerts.rule import Alert
 from alerts.thresholds import KEEP, OUTLIVE, Wait
 from exporter.derive.gate.causes import CAUSES
 
-ONE_THING: Mapping[str, str] = {
+SAME_FAULT: Mapping[str, str] = {
     "KVMigrationNoTargets": "KVMigrationPhaseUnknown|KVMigrationTargetsDown|KVMigrationDiscoveryFailing",
     "KVMigrationRingForeignMembers": "KVMigrationGossipForeignMembers",
     "KVMigrationGossipForeignMembers": "KVMigrationGossipUnknownKeys|KVMigrationGossipUnknownMembers",
@@ -42,7 +42,7 @@ def _about(name: str) -> frozenset[str]:
 def _effects(name: str) -> Iterable[str]:
     about = _about(name)
     explained = frozenset[str]().union(*(cause.effects for cause in CAUSES if cause.id in about))
-    same = ONE_THING.get(name, "")
+    same = SAME_FAULT.get(name, "")
     for other in NAMES:
         if other != name and (not explained.isdisjoint(_about(other)) or re.fullmatch(same, other)):
             yield other

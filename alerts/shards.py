@@ -24,14 +24,14 @@ from alerts.shards_across import (
     absent,
     complete,
     contents,
-    ghosts,
     least,
     most,
     moving,
+    orphaned_members,
     present,
     settled,
-    strangers,
     together,
+    unknown_members,
     unmet,
 )
 from alerts.thresholds import Wait
@@ -43,11 +43,11 @@ from exporter.expose.metric import Metric
 from exporter.expose.shard_catalogue import (
     ABSENT,
     COMPLETE,
-    GHOSTS,
     HELD,
+    ORPHANED_MEMBERS,
     PRESENT,
-    STRANGERS,
     UNBROKEN,
+    UNKNOWN_MEMBERS,
     UNMET,
 )
 from exporter.model.migration import LABELS, RINGS
@@ -228,10 +228,10 @@ def _only(rule: Rule) -> str:
 def _uniform(q: Queries) -> str:
     metrics = q.series(c.PAGE_UP, 'page="/metrics"')
     phases = f"count {q.by('migration')} (count {q.by('migration', 'phase')} ({q.series(MOVING)}))"
-    silent = f"{q.series(c.TARGET_UP)} == 0 or {metrics} == 0"
+    not_responding = f"{q.series(c.TARGET_UP)} == 0 or {metrics} == 0"
     return (
         f"({phases} == bool 1 and {q.on('migration')} {q.series(EARLIEST)} >= 0)\n"
-        f"unless {q.on('migration')} ({phases} == 1 and {q.on()} ({silent}))\n"
+        f"unless {q.on('migration')} ({phases} == 1 and {q.on()} ({not_responding}))\n"
         f"and {q.on()} {q.series(COMPLETE)} == 1"
     )
 
@@ -261,11 +261,13 @@ ACROSS = (
     Record(PRESENT, present, "1 if every shard is present and up to date, and they judge alike."),
     Record(COMPLETE, complete, "1 if every shard is there, and they agree what there is to watch."),
     Record(
-        STRANGERS, _together(strangers), "Gossip members that belong to no shard and match no expected name."
+        UNKNOWN_MEMBERS,
+        _together(unknown_members),
+        "Gossip members that belong to no shard and match no expected name.",
     ),
     Record(ABSENT, _together(absent), "Own members that no process of any shard lists."),
     Record(UNMET, unmet, "Keys in use that some shard meets no user of."),
-    Record(GHOSTS, _together(ghosts), "Ring members that belong to no process."),
+    Record(ORPHANED_MEMBERS, _together(orphaned_members), "Ring members that belong to no process."),
     Record(FAILING, _by_check(FAILS), "Checks that fail across the parts."),
     Record(ELSEWHERE, _by_check(CLIENTS, "migration"), "Client checks that clients of any part fail."),
     Record(OPEN_QUESTION, _by_check(NOT_KNOWN), "Checks that something across the parts leaves open."),
@@ -297,12 +299,16 @@ FLEET = (
 COUNTS = (
     Record(c.RING_VIEWS.name, _views, "Different contents over all shards' views."),
     Record(
-        c.RING_GHOST_MEMBERS.name, _counted(c.RING_GHOST_MEMBERS, GHOSTS, "key", "ring"), "Orphaned members."
+        c.RING_GHOST_MEMBERS.name,
+        _counted(c.RING_GHOST_MEMBERS, ORPHANED_MEMBERS, "key", "ring"),
+        "Orphaned members.",
     ),
-    Record(c.GOSSIP_UNKNOWN_MEMBERS.name, _counted(c.GOSSIP_UNKNOWN_MEMBERS, STRANGERS), "Unknown members."),
+    Record(
+        c.GOSSIP_UNKNOWN_MEMBERS.name, _counted(c.GOSSIP_UNKNOWN_MEMBERS, UNKNOWN_MEMBERS), "Unknown members."
+    ),
     Record(c.GOSSIP_ABSENT_MEMBERS.name, _counted(c.GOSSIP_ABSENT_MEMBERS, ABSENT), "Members in no list."),
 )
 PARTS = tuple(_joined(metric, how) for metric, how in s.JOINED.items() if how != "rule")
 
-WHOLE = (*ACROSS, *GATE, *FLEET)
-SHARD_RECORDS: tuple[Record, ...] = (*PARTS, *WHOLE, *COUNTS)
+JUDGED_ANEW = (*ACROSS, *GATE, *FLEET)
+SHARD_RECORDS: tuple[Record, ...] = (*PARTS, *JUDGED_ANEW, *COUNTS)

@@ -9,7 +9,14 @@ from alerts.thresholds import Wait
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.metric import Metric
-from exporter.expose.shard_catalogue import ABSENT, COMPLETE, GHOSTS, PRESENT, STRANGERS, UNMET
+from exporter.expose.shard_catalogue import (
+    ABSENT,
+    COMPLETE,
+    ORPHANED_MEMBERS,
+    PRESENT,
+    UNKNOWN_MEMBERS,
+    UNMET,
+)
 from exporter.model.migration import LABELS, READ_WRITE, RINGS, STORE
 from exporter.model.pages import Phase
 
@@ -43,8 +50,8 @@ def present(q: Queries) -> str:
     there = f"count {q.by()} (count {q.by('shard')} ({fresh(q)}))"
     none_is_old = f"* {q.on()} (count {q.by()} ({fresh(q)}) == bool count {q.by()} ({q.series(s.SHARDS)}))"
     agree = [f"* {q.on()} {_is_agreed(q, metric)}" for metric in (s.SHARDS, s.SHARD_RULES_DIGEST)]
-    whole = f"* {q.on()} ({most(q, c.SERIES_DROPPED)} == bool 0)"
-    return "\n".join([f"({there} == bool {most(q, s.SHARDS)})", none_is_old, *agree, whole])
+    none_dropped = f"* {q.on()} ({most(q, c.SERIES_DROPPED)} == bool 0)"
+    return "\n".join([f"({there} == bool {most(q, s.SHARDS)})", none_is_old, *agree, none_dropped])
 
 
 def fresh(q: Queries) -> str:
@@ -63,7 +70,7 @@ def _members(q: Queries, metric: Metric, *labels: str, matchers: str = "") -> st
     return f"group {q.by(*labels, 'member')} ({q.series(metric, matchers)})"
 
 
-def strangers(q: Queries) -> str:
+def unknown_members(q: Queries) -> str:
     """Gossip members that belong to no process and are not expected."""
     strange = _members(q, s.SHARD_GOSSIP_MEMBER, matchers='expected="false"')
     return f"{strange}\nunless {_members(q, s.SHARD_OWN_MEMBER)}"
@@ -82,7 +89,7 @@ def unmet(q: Queries) -> str:
     return f"{users} < {q.on()} group_left () count {q.by()} ({q.series(s.SHARDS)})"
 
 
-def ghosts(q: Queries) -> str:
+def orphaned_members(q: Queries) -> str:
     """Ring members that belong to no process of any shard and to no gossip member."""
     claimed = _members(q, s.SHARD_CLAIMED_MEMBER, "key")
     return f"{_members(q, s.SHARD_GHOST_MEMBER, 'key', 'ring')}\nunless {q.on('key', 'member')} {claimed}"
@@ -129,11 +136,11 @@ def _clients(q: Queries, *matchers: str) -> str:
     return f"{q.series(s.SHARD_CLIENTS, ','.join(filter(None, matchers)))} > 0"
 
 
-def moving(q: Queries, who: str, *matchers: str) -> str:
+def moving(q: Queries, counted: str, *matchers: str) -> str:
     """Clients that have not arrived: those of keys that are not completely on memberlist. Of a migration
-    without such keys it is all clients. `who` are matchers of all that count, `matchers` of those to give.
+    without such keys it is all clients. `counted` are matchers of all that count, `matchers` of the result.
     """
-    wanted, under_way = _clients(q, who, *matchers), f"({_clients(q, who, BEFORE_MEMBERLIST)})"
+    wanted, under_way = _clients(q, counted, *matchers), f"({_clients(q, counted, BEFORE_MEMBERLIST)})"
     return (
         f"{wanted} and {q.on('migration', 'serves')} {under_way}\n"
         f"or\n{wanted} unless {q.on('migration')} {under_way}"
@@ -144,13 +151,13 @@ def elsewhere(phase: Phase, *, readers: bool) -> Across:
     """Clients that count for a step and are in another phase than it needs, by migration; unknown phases are
     left out. The end of the store needs the clients of all migrations.
     """
-    who = "" if readers else WRITERS
+    counted = "" if readers else WRITERS
     others = f'phase!~"{phase.label}|unknown"'
 
     def found(q: Queries) -> str:
         if phase is not Phase.MEMBERLIST:
-            return f"group {q.by('migration')} (\n{moving(q, who, others)}\n)"
-        every = f"group {q.by()} (\n{_clients(q, who, others)}\n)"
+            return f"group {q.by('migration')} (\n{moving(q, counted, others)}\n)"
+        every = f"group {q.by()} (\n{_clients(q, counted, others)}\n)"
         return f'label_replace(\n{every},\n"migration", "{STORE}", "", ""\n)'
 
     return found
@@ -193,10 +200,10 @@ def _of_keys(found: Across) -> Across:
 
 KEY_CHECKS = ("keys-copied", "members-copied", "contents-equal", "lag")
 FAILS: dict[str, Across] = {
-    "gossip-no-strangers": _settled(STRANGERS),
+    "gossip-no-strangers": _settled(UNKNOWN_MEMBERS),
     "gossip-complete": _settled(ABSENT),
     "gossip-port-reachable": _settled(ABSENT),
-    "no-ghosts": lambda q: _of_ours(q, settled(q, GHOSTS)),
+    "no-ghosts": lambda q: _of_ours(q, settled(q, ORPHANED_MEMBERS)),
     "labels-agree": _labels,
     "label-set": _labels,
     "old-group-present": _no_old_group,
@@ -213,10 +220,10 @@ CLIENTS: dict[str, Across] = {
 """By check, what makes it fail across the parts, by migration."""
 
 NOT_KNOWN: dict[str, Across] = {
-    "gossip-no-strangers": _now(STRANGERS),
+    "gossip-no-strangers": _now(UNKNOWN_MEMBERS),
     "gossip-complete": _now(ABSENT),
     "gossip-port-reachable": _now(ABSENT),
-    "no-ghosts": lambda q: _of_ours(q, q.series(GHOSTS)),
+    "no-ghosts": lambda q: _of_ours(q, q.series(ORPHANED_MEMBERS)),
     "members-labelled": _unlabelled,
     "members-unverified": _unlabelled,  # /config has both
 }

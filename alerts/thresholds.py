@@ -146,7 +146,7 @@ QUORUM_LOST = Wait(
     MINUTE,
     "writes fail now. Two cycles and this wait together must stay below 3 minutes",
 )
-GHOSTS = Wait(
+ORPHANED = Wait(
     30 * MINUTE,
     "a rollout leaves entries in the ring for minutes, and discovery may be later than the rollout",
 )
@@ -312,7 +312,7 @@ EXPORTER_DOWN = Wait(
     5 * MINUTE,
     "a restart, a new node or the pull of an image takes minutes. This wait is shorter than KEEP",
 )
-REMEMBERED = Wait(
+MEMORY = Wait(
     7 * DAY,
     "an exporter that ran within the last week is still expected, over a weekend too; absent() covers longer "
     "times",

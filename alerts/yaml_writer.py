@@ -17,7 +17,7 @@ from alerts.groups import loki
 from alerts.promql import indented
 from alerts.registry import ALERTS, GROUPS
 from alerts.rule import Alert, Options, Record
-from alerts.shards import COUNTS, INTERVAL, PARTS, WHOLE
+from alerts.shards import COUNTS, INTERVAL, JUDGED_ANEW, PARTS
 
 HEADING = "# Written by `python -m alerts`; change alerts/*.py, not this file.\n"
 MOST_RULES = 20
@@ -87,7 +87,7 @@ def shard_groups(options: Options) -> dict[str, Any]:
         f"parts-{at // MOST_RULES + 1}": PARTS[at : at + MOST_RULES]
         for at in range(0, len(PARTS), MOST_RULES)
     }
-    groups |= {"whole": WHOLE, "counts": COUNTS}
+    groups |= {"whole": JUDGED_ANEW, "counts": COUNTS}
     return {
         "groups": [
             {"name": f"kvmigration-shards-{name}", "interval": every, "rules": _recorded(records, options)}

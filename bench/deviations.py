@@ -164,8 +164,8 @@ def suspected(snapshot: Snapshot) -> set[str]:
     """The processes with a visible fault: a view is diverged, late, or lacks members, or one lists no other
     process.
     """
-    alone = {t.name for t in snapshot.targets if t.gossip is not None and t.gossip.alone}
-    return alone | {view.target for key in snapshot.keys for view in key.views if _deviates(view)}
+    isolated = {t.name for t in snapshot.targets if t.gossip is not None and t.gossip.isolated}
+    return isolated | {view.target for key in snapshot.keys for view in key.views if _deviates(view)}
 
 
 def named(snapshot: Snapshot) -> set[str]:
@@ -175,7 +175,7 @@ def named(snapshot: Snapshot) -> set[str]:
 
 def _deviates(view: ViewFacts) -> bool:
     late = view.staleness is not None and view.staleness > 2 * PERIOD
-    return view.known and view.judged and bool(view.odd or view.lacks or late)
+    return view.known and view.judged and bool(view.diverged or view.lacks or late)
 
 
 async def cycles_until_shown(size: int, what: str, most: int = 6) -> tuple[int, int]:

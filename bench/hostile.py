@@ -99,7 +99,7 @@ def _bodies(kind: str) -> Bodies:
     return made[kind]() if kind in made else _on(plain)
 
 
-def _whole(body: bytes, status: str) -> bytes:
+def _response(body: bytes, status: str) -> bytes:
     packed = "Content-Encoding: gzip\r\n" if body[:2] == b"\x1f\x8b" else ""
     text = (
         "text/plain"
@@ -141,7 +141,7 @@ async def _serve(
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             endless = _endless(kind)
-            for part in endless or (_whole(*bodies(head.split(b" ", 2)[1].decode("latin-1"))),):
+            for part in endless or (_response(*bodies(head.split(b" ", 2)[1].decode("latin-1"))),):
                 writer.write(part)
                 await writer.drain()
                 if kind == "drip":

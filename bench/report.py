@@ -131,7 +131,7 @@ def growth(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def alone(rows: list[dict[str, Any]], value: dict[str, Any]) -> str:
+def single_process(rows: list[dict[str, Any]], value: dict[str, Any]) -> str:
     """The numbers that stand for themselves, with the limit of each."""
     last, spent = rows[-1], value["cpu"] * 1000
     size = f"{value['members']} members × {value['tokens']} tokens"
@@ -160,6 +160,13 @@ def save(rows: list[dict[str, Any]], raw: list[dict[str, Any]], notes: str, valu
     (RESULTS / "last.json").write_text(json.dumps(document, indent=1) + "\n")
     where = RESULTS / "last.md"
     head = f"# Last results\n\n{at}, {machine['cores']} cores, Python {machine['python']}."
-    parts = (head, table(rows), alone(rows, value), value["deviations"], f"Growth:\n\n{growth(rows)}", notes)
+    parts = (
+        head,
+        table(rows),
+        single_process(rows, value),
+        value["deviations"],
+        f"Growth:\n\n{growth(rows)}",
+        notes,
+    )
     where.write_text("\n\n".join(parts) + "\n")
     return where

@@ -58,9 +58,9 @@ def _of_processes(q: Queries) -> dict[str, str]:
             f"abs({q.once(c.TARGET_CLOCK_SKEW_SECONDS)}) > bool {limits.CLOCK_SKEW:g}"
         ),
         "exporters that never ended a cycle": q.total("count", q.without_cycle()),
-        "installations without an exporter": q.total("count", q.gone()),
+        "installations without an exporter": q.total("count", q.missing()),
         "sources of targets that fail": q.how_many(f"{q.once(c.DISCOVERY_FAILING_SOURCES)} > bool 0"),
-        "incomplete sets of shards": q.how_many(f"{q.whole()} == bool 0"),
+        "incomplete sets of shards": q.how_many(f"{q.complete()} == bool 0"),
         "exporter leaves series out": q.how_many(f"{q.once(c.SERIES_DROPPED)} > bool 0"),
     }
 

@@ -209,9 +209,9 @@ class House:
     def address(self) -> Json:
         """The address of an exporter, for links to its docs; not shown."""
         metric, place = c.BUILD_INFO.name, self.options.place
-        alone = {"name": ADDRESS, "hide": HIDDEN, "multi": False, "includeAll": False, "allValue": ""}
+        single = {"name": ADDRESS, "hide": HIDDEN, "multi": False, "includeAll": False, "allValue": ""}
         query = self.variable("instance", metric, place)
-        return {**query, **alone, "current": {}}
+        return {**query, **single, "current": {}}
 
     def process_variable(self) -> Json:
         """The process that a board is about: one, of the chosen components."""

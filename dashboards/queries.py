@@ -161,7 +161,7 @@ class Queries:
         """The gate's metric, only for the step that comes next."""
         return f"({self.once(metric)} and on {self.by('migration', 'step')} ({self.once(c.NEXT_STEP)} == 1))"
 
-    def whole(self) -> str:
+    def complete(self) -> str:
         """1 where all shards are there and agree, else 0, as the joining rules record it."""
         return f"min by {self.by()} ({s.COMPLETE}{{{self._matchers((), ())}}})"
 
@@ -176,7 +176,7 @@ class Queries:
         ended = self.of(c.SNAPSHOT_TIMESTAMP_SECONDS)
         return f"{self.of(c.BUILD_INFO)} unless on {self.by('instance')} {ended}"
 
-    def gone(self) -> str:
+    def missing(self) -> str:
         """Installations that had an exporter an hour or a day ago and have none."""
         here = self.of(c.BUILD_INFO)
         return f"(group by {self.by()} ({here} offset 1h or {here} offset 1d) unless on {self.by()} {here})"

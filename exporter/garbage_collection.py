@@ -11,7 +11,7 @@ import ctypes
 import gc
 from contextlib import suppress
 
-YOUNG = 20_000  # new objects before a collection of the first generation
+NEW = 20_000  # new objects before a collection of the first generation
 EACH = 100  # more of them for each process: a cycle without trouble makes fewer, and leaves no circle
 MIDDLE = 20  # such collections before one of the second generation
 OLD = 40  # collections of the second generation before one of all objects
@@ -30,7 +30,7 @@ def collect_seldom() -> None:
         libc.mallopt(MMAP_THRESHOLD, LARGE)  # else it grows to the largest that was freed, and is kept
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG, MIDDLE, OLD)
+    gc.set_threshold(NEW, MIDDLE, OLD)
 
 
 def allow_for(processes: int) -> None:
@@ -38,4 +38,4 @@ def allow_for(processes: int) -> None:
     thousand processes a collection takes 40 ms, and in the middle of a cycle it finds nothing.
     """
     if gc.get_threshold()[1:] == (MIDDLE, OLD):  # only our own settings are changed
-        gc.set_threshold(YOUNG + EACH * processes, MIDDLE, OLD)
+        gc.set_threshold(NEW + EACH * processes, MIDDLE, OLD)

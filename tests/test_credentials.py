@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from exporter.config import load_text
-from exporter.sources.discovery.found_targets import FoundTarget, Listing, is_nobody
+from exporter.sources.discovery.found_targets import FoundTarget, Listing, is_no_process
 from exporter.wiring import Watch
 from tests.sources.wire import response
 
@@ -160,4 +160,4 @@ async def test_no_list_makes_us_ask_a_metadata_service(kind: str, monkeypatch: p
     assert [target.name for target in watch.targets()] == ["10.0.0.1:80", "127.0.0.1:1"]
     (status,) = watch.discovery.status()[1:]
     assert status.detail == "2 at addresses where no process can be: left out"
-    assert not is_nobody("mimir.example")
+    assert not is_no_process("mimir.example")

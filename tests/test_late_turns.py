@@ -19,7 +19,7 @@ class Late:
 
     def __init__(self, read_at: float, since: float) -> None:
         self.memory = SimpleNamespace(
-            rings_read_at=read_at, values_read_at=read_at, since=since, silent=False
+            rings_read_at=read_at, values_read_at=read_at, since=since, not_responding=False
         )
         self.metrics = SimpleNamespace(reason=None)
         self.did: list[str] = []

@@ -27,7 +27,7 @@ from tests.sharded import (
 
 pytestmark = [pytest.mark.asyncio, pytest.mark.slow]
 PRODUCTS = ("cortex", "mimir", "loki")
-WHOLE = frozenset(metric.name for metric in (*s.JOINED, *s.WHOLE))
+WHOLE = frozenset(metric.name for metric in (*s.JOINED, *s.JUDGED_ANEW))
 EVERYTHING = f'{{__name__=~"{"|".join(sorted(WHOLE))}"}}'
 # Which view is the primary's, and so what it is compared with, is each shard's own choice.
 AT_LEAST = frozenset(

@@ -39,7 +39,7 @@ def spoil_gossip(fleet: Fleet) -> None:
 
 def sides(key: KeyFacts) -> tuple[str, str, float | None, tuple[str, ...]]:
     assert key.secondary is not None
-    return key.primary, key.secondary.side, key.secondary.lag, key.secondary.missing_members
+    return key.primary, key.secondary.store, key.secondary.lag, key.secondary.missing_members
 
 
 def look(fleet: Fleet, spoil: str) -> Snapshot:

@@ -18,7 +18,7 @@ from exporter.generated_docs.committed_files import write_or_compare
 from tests import house
 
 ROOT = Path(__file__).resolve().parent.parent
-PICTURE = ROOT / "docs" / "pictures" / "architecture.svg"
+DRAWING = ROOT / "docs" / "pictures" / "architecture.svg"
 COMMAND = "python -m tools.draw_architecture"
 # The modules at the top of exporter/, by what they are together.
 TOP = {
@@ -159,8 +159,8 @@ def _box(name: str, count: int, text: str, at: tuple[float, float]) -> Iterator[
 def _line(start: tuple[float, float], end: tuple[float, float], *, back: bool) -> str:
     (x, y), (to_x, to_y) = start, end
     if y == to_y:  # beside one another: from side to side
-        side = BOX_WIDTH / 2 if to_x > x else -BOX_WIDTH / 2
-        x, y, to_x, to_y = x + side, y + BOX_HEIGHT / 2, to_x - side, to_y + BOX_HEIGHT / 2
+        offset = BOX_WIDTH / 2 if to_x > x else -BOX_WIDTH / 2
+        x, y, to_x, to_y = x + offset, y + BOX_HEIGHT / 2, to_x - offset, to_y + BOX_HEIGHT / 2
     elif back:  # from the upper edge of the importer to the lower edge of what stands above it
         to_y += BOX_HEIGHT
     else:
@@ -181,7 +181,7 @@ def _panel(plan: Plan, title: str, top: int) -> tuple[str, int]:
     return "".join((head, *lines, *(part for box in boxes for part in box), *back)), bottom
 
 
-def picture(panels: Iterable[tuple[str, Plan]]) -> str:
+def drawing(panels: Iterable[tuple[str, Plan]]) -> str:
     """The picture as SVG."""
     drawn, height = list[str](), MARGIN
     for title, plan in panels:
@@ -208,13 +208,13 @@ _HEAD = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}
 
 def run(arguments: list[str]) -> int:
     """Draw; with `--check` give 1 where the committed picture differs from the imports."""
-    text = picture(
+    text = drawing(
         (
             ("The rooms of exporter/: each stands above all that it imports", program()),
             ("Inside derive/: a dashed arrow still goes back", inside_derive()),
         )
     )
-    return write_or_compare({PICTURE: text}, COMMAND, only_compare="--check" in arguments)
+    return write_or_compare({DRAWING: text}, COMMAND, only_compare="--check" in arguments)
 
 
 if __name__ == "__main__":

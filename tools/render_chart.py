@@ -87,7 +87,7 @@ def render(over: Values | None = None, release: Values | None = None) -> dict[st
 def manifests(rendered: Mapping[str, str]) -> list[Manifest]:
     """Every object of a rendering."""
     texts = [text for name, text in rendered.items() if name.endswith(".yaml")]
-    return [thing for text in texts for thing in yaml.safe_load_all(text) if thing]
+    return [document for text in texts for document in yaml.safe_load_all(text) if document]
 
 
 def plain() -> dict[str, str]:
@@ -100,13 +100,13 @@ def plain() -> dict[str, str]:
         "exporter.yaml": _written(ours),
         "monitoring.yaml": _written(operators),
         "shards/exporter.yaml": _written(sharded),
-        "shards/monitoring.yaml": _written([thing for thing in joining if thing not in operators]),
+        "shards/monitoring.yaml": _written([document for document in joining if document not in operators]),
     }
 
 
-def _apart(things: list[Manifest]) -> tuple[list[Manifest], list[Manifest]]:
-    operators = [thing for thing in things if thing["apiVersion"].startswith("monitoring.")]
-    return [thing for thing in things if thing not in operators], operators
+def _apart(documents: list[Manifest]) -> tuple[list[Manifest], list[Manifest]]:
+    operators = [document for document in documents if document["apiVersion"].startswith("monitoring.")]
+    return [thing for thing in documents if thing not in operators], operators
 
 
 class _Dumper(yaml.SafeDumper):
@@ -121,8 +121,8 @@ def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def _written(things: list[Manifest]) -> str:
-    return HEAD + yaml.dump_all(things, Dumper=_Dumper, sort_keys=False, width=110)
+def _written(documents: list[Manifest]) -> str:
+    return HEAD + yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=110)
 
 
 def main(argv: list[str]) -> int:

@@ -88,14 +88,14 @@ def take(chromium: Browser, scene: Scene, file: Path) -> int:
         context = chromium.new_context(**scene.view)
         page = context.new_page()
         page.goto(stage.url + scene.path)
-        picture = page.screenshot()
+        image = page.screenshot()
         context.close()
-    return _keep(picture, file)
+    return _keep(image, file)
 
 
-def _keep(picture: bytes, file: Path) -> int:
+def _keep(image: bytes, file: Path) -> int:
     """Write a picture with 256 colours, which is all the page has."""
-    Image.open(io.BytesIO(picture)).convert("RGB").quantize(256).save(file, optimize=True)
+    Image.open(io.BytesIO(image)).convert("RGB").quantize(256).save(file, optimize=True)
     size = file.stat().st_size
     assert size < MOST_BYTES, f"{file} has {size} bytes"
     return size

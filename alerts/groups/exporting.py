@@ -10,22 +10,22 @@ from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 
 
-def _remembered(q: Queries, *labels: str) -> str:
-    return f"count {q.by(*labels)} (last_over_time({q.series(c.BUILD_INFO)}[{q.span(t.REMEMBERED)}]))"
+def _in_memory(q: Queries, *labels: str) -> str:
+    return f"count {q.by(*labels)} (last_over_time({q.series(c.BUILD_INFO)}[{q.span(t.MEMORY)}]))"
 
 
-def _gone(q: Queries) -> str:
+def _missing(q: Queries) -> str:
     """A fleet that had an exporter and has none; or no exporter at all, without labels and end."""
     here = q.series(c.BUILD_INFO)
     return (
-        f"{_remembered(q)}\nunless {q.on()} count {q.by()} ({here})\n"
-        f"or\nabsent({here}) unless on () {_remembered(q)}"
+        f"{_in_memory(q)}\nunless {q.on()} count {q.by()} ({here})\n"
+        f"or\nabsent({here}) unless on () {_in_memory(q)}"
     )
 
 
 def unanswering(q: Queries) -> str:
     """Instances that Prometheus cannot scrape and that were exporters within the last week."""
-    return f"{q.series('up')} == 0\nand {q.on('instance')} {_remembered(q, 'instance')}"
+    return f"{q.series('up')} == 0\nand {q.on('instance')} {_in_memory(q, 'instance')}"
 
 
 def _some(q: Queries) -> str:
@@ -46,7 +46,7 @@ def returning(q: Queries) -> str:
     """
     starts = f"changes({q.series('process_start_time_seconds')}[{q.span(t.RESTARTS_WINDOW)}])"
     restarted = f"max {q.by('instance')} ({starts}) > {number(t.RESTARTS)}"
-    return f"{_appeared(q, 'instance')}\nor\n{restarted}\nand {q.on('instance')} {_remembered(q, 'instance')}"
+    return f"{_appeared(q, 'instance')}\nor\n{restarted}\nand {q.on('instance')} {_in_memory(q, 'instance')}"
 
 
 def _restarting(q: Queries) -> str:
@@ -80,8 +80,8 @@ def missing(q: Queries) -> str:
     """The missing shards of the last week, of as many as there are now. A shard that discovery has lost has
     no series any more, not even one that it is down.
     """
-    remembered = f"last_over_time({q.series(s.SHARDS)}[{q.span(t.REMEMBERED)}])"
-    of_as_many = f"{remembered} == {q.on()} group_left () {most(q, s.SHARDS)}"
+    earlier = f"last_over_time({q.series(s.SHARDS)}[{q.span(t.MEMORY)}])"
+    of_as_many = f"{earlier} == {q.on()} group_left () {most(q, s.SHARDS)}"
     return f"group {q.by('shard')} ({of_as_many}) unless {q.on('shard')} {present(q)}"
 
 
@@ -103,7 +103,7 @@ GROUP = Group(
             "KVMigrationExporterDown",
             Severity.CRITICAL,
             t.EXPORTER_DOWN,
-            _gone,
+            _missing,
             "No exporter watches the migration",
             (
                 "No series of kvmigration-exporter arrive any more for <fleet>. All other KVMigration "

@@ -15,7 +15,7 @@ def clusters(q: Queries) -> str:
     return f"{q.most(c.GOSSIP_CLUSTERS)} > 1"
 
 
-def strangers(q: Queries) -> str:
+def unknown(q: Queries) -> str:
     """Members that match no target, without evidence that they belong to another cluster."""
     return f"{q.most(c.GOSSIP_UNKNOWN_MEMBERS)} > 0\nunless {q.on()} ({foreign(q)})"
 
@@ -49,12 +49,12 @@ def _less_a_period(q: Queries, value: str) -> str:
     return f"({value} - {q.on()} group_left () {q.most(c.RING_HEARTBEAT_PERIOD_SECONDS)} or {value})"
 
 
-def ill(q: Queries) -> str:
+def unhealthy(q: Queries) -> str:
     """Processes with a bad health score of their own."""
     return f"{q.most(c.GOSSIP_HEALTH_SCORE, 'target')} > {number(t.HEALTH_SCORE)}"
 
 
-def sides(q: Queries) -> str:
+def by_cluster(q: Queries) -> str:
     """The gossip clusters, each by its first process, and how many processes are in it."""
     return q.most(c.GOSSIP_CLUSTER_TARGETS, "first")
 
@@ -74,18 +74,18 @@ SPLIT = Alert(
         "of each, and how many are with it: <names>."
     ),
     "Groups of processes have no gossip contact with each other.",
-    names=Names(sides, ("first",), value='printf "%.0f"'),
+    names=Names(by_cluster, ("first",), value='printf "%.0f"'),
     board="gossip",
     about=(
         "gossip-split",
         "gossip-one-cluster",
     ),
 )
-STRANGERS = Alert(
+UNKNOWN_MEMBERS = Alert(
     "KVMigrationGossipUnknownMembers",
     Severity.CRITICAL,
     t.UNKNOWN_MEMBERS,
-    strangers,
+    unknown,
     "Unknown members are in the gossip",
     (
         "{{ $value }} gossip member(s) of <fleet> are no target and match no "
@@ -121,7 +121,7 @@ GROUP = Group(
     "gossip",
     (
         *by_phase(SPLIT),
-        *by_phase(STRANGERS),
+        *by_phase(UNKNOWN_MEMBERS),
         Alert(
             "KVMigrationGossipForeignMembers",
             Severity.CRITICAL,
@@ -185,14 +185,14 @@ GROUP = Group(
             "KVMigrationGossipUnhealthy",
             Severity.WARNING,
             t.HEALTH,
-            lambda q: f"count {q.by()} (\n{ill(q)}\n)",
+            lambda q: f"count {q.by()} (\n{unhealthy(q)}\n)",
             "Gossip connections fail or are slow",
             (
                 "{{ $value }} process(es) of <fleet> have a bad gossip health score (0 is good, 8 the "
                 "worst): <names>."
             ),
             "The processes' own health score shows lost or late probes.",
-            names=Names(ill, ("target",), value='printf "%.0f"'),
+            names=Names(unhealthy, ("target",), value='printf "%.0f"'),
             board="gossip",
             about=("gossip-port-reachable",),
         ),

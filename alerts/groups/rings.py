@@ -33,7 +33,7 @@ def returned(q: Queries) -> str:
     return f"max {q.by('key')} ({increase}) > 0"
 
 
-ghosts = _above_zero(c.RING_GHOST_MEMBERS)
+orphaned = _above_zero(c.RING_GHOST_MEMBERS)
 shrunk = _above_zero(c.RING_SHRUNK_MEMBERS)
 conflicts = _above_zero(c.RING_TOKEN_CONFLICTS)
 tokenless = _above_zero(c.RING_MEMBERS_WITHOUT_TOKENS)
@@ -170,15 +170,15 @@ GROUP = Group(
         Alert(
             "KVMigrationRingGhostMembers",
             Severity.WARNING,
-            t.GHOSTS,
-            _total("max", ghosts),
+            t.ORPHANED,
+            _total("max", orphaned),
             "A ring has orphaned members",
             (
                 "Up to {{ $value }} member(s) of a ring of <fleet> belong to no process that answers "
                 "and to no gossip member: <names>. They are left over, or belong to another cluster."
             ),
             "Members of a ring belong to no target: their processes do not exist, or are another cluster's.",
-            names=Names(ghosts, ("key",), value=COUNT),
+            names=Names(orphaned, ("key",), value=COUNT),
             board="rings",
             about=("no-ghosts",),
         ),

@@ -49,7 +49,7 @@ def _lag(limit: Limit, phase: int) -> Text:
     )
 
 
-late, dead = _lag(t.MAX_LAG, t.MIRRORING), _lag(t.HEARTBEAT_TIMEOUT, t.SWITCHED)
+late, beyond_timeout = _lag(t.MAX_LAG, t.MIRRORING), _lag(t.HEARTBEAT_TIMEOUT, t.SWITCHED)
 
 
 GROUP = Group(
@@ -138,7 +138,7 @@ GROUP = Group(
             "KVMigrationSecondaryLagCritical",
             Severity.CRITICAL,
             t.LAG_CRITICAL,
-            lambda q: f"max {q.by()} (\n{dead(q)}\n)",
+            lambda q: f"max {q.by()} (\n{beyond_timeout(q)}\n)",
             "The external store is further behind than the heartbeat timeout after the switch",
             (
                 "The secondary of <fleet> is up to {{ $value | humanizeDuration }} behind (heartbeat "
@@ -147,7 +147,7 @@ GROUP = Group(
             ),
             "After the switch the external store is behind by more than the heartbeat timeout and a period: "
             "the way back is closed.",
-            names=Names(dead, ("key",), value="humanizeDuration"),
+            names=Names(beyond_timeout, ("key",), value="humanizeDuration"),
             board="rings",
             about=("lag",),
         ),

@@ -15,8 +15,8 @@ def down(q: Queries) -> str:
 
 def failing(q: Queries) -> str:
     """Pages that failed through the complete window, of processes that answer otherwise."""
-    dead = f"{q.most(c.TARGET_UP, 'target')} == 0"
-    return f"{q.lasting(c.PAGE_UP, 0, t.PAGES_WINDOW, 'target', 'page')}\nunless {q.on('target')} ({dead})"
+    is_down = f"{q.most(c.TARGET_UP, 'target')} == 0"
+    return f"{q.lasting(c.PAGE_UP, 0, t.PAGES_WINDOW, 'target', 'page')}\nunless {q.on('target')} ({is_down})"
 
 
 def skewed(q: Queries) -> str:
@@ -33,8 +33,8 @@ def blind(q: Queries) -> str:
 def _unwatched(q: Queries) -> str:
     """No process is found, or none of those that are found answers: how many were found."""
     found = f"sum {q.by()} ({q.most(c.DISCOVERED_TARGETS, 'source')})"
-    silent = f"count {q.by()} ({q.most(c.TARGET_UP, 'target')} == 0)"
-    return f"{found} == 0\nor\n{silent} unless {q.on()} ({q.series(c.TARGET_UP)} == 1)"
+    is_down = f"count {q.by()} ({q.most(c.TARGET_UP, 'target')} == 0)"
+    return f"{found} == 0\nor\n{is_down} unless {q.on()} ({q.series(c.TARGET_UP)} == 1)"
 
 
 GROUP = Group(

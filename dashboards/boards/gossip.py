@@ -143,7 +143,7 @@ def _members(house: House) -> Band:
         Look(overrides=[f.shade("alive", "green"), f.shade("suspect", "orange"), f.shade("dead", "red"),
                         f.shade("left", "#8e8e8e")], empty=f.NO_MEMBERLIST),
     )  # fmt: skip
-    whole = Show(
+    clusters = Show(
         "Clusters, unknown, absent",
         "Separate gossip clusters, unknown members, processes in no member list.",
         [
@@ -155,7 +155,7 @@ def _members(house: House) -> Band:
         Look(overrides=[f.shade("clusters", "blue"), f.shade("unknown", "red"), f.shade("absent", "orange"),
                         f.shade("foreign keys", "purple")], empty=f.NO_MEMBERLIST),
     )  # fmt: skip
-    return band(9, (house.series(each), 8), (house.series(whole), 8), (house.series(states), 8))
+    return band(9, (house.series(each), 8), (house.series(clusters), 8), (house.series(states), 8))
 
 
 def _rejections(house: House) -> Band:

@@ -286,7 +286,7 @@ def _conflicts(house: House) -> Band:
         Look(steps=f.above(1)),
         [house.runbook("KVMigrationRingTokenConflicts")],
     )
-    ghosts = Show(
+    orphaned = Show(
         "Members that should not be there, and writers that should",
         "Foreign members belong to another product, cluster or release. Orphaned members belong to no "
         "process that answers and to no gossip member. Active members without tokens own nothing. Writers "
@@ -312,7 +312,7 @@ def _conflicts(house: House) -> Band:
         Look(steps=f.above(1)),
         [house.runbook("KVMigrationRingShrunk")],
     )
-    return band(8, (house.series(conflicts), 8), (house.series(ghosts), 8), (house.series(lost), 8))
+    return band(8, (house.series(conflicts), 8), (house.series(orphaned), 8), (house.series(lost), 8))
 
 
 def _partitions(house: House) -> Band:

@@ -54,7 +54,7 @@ def _draw_demo(product: str, out: Path) -> None:
 def _draw(arguments: argparse.Namespace) -> None:
     from dashboards.build import boards  # noqa: PLC0415 (needs grafanalib)
     from dashboards.options import Options  # noqa: PLC0415 (as above)
-    from dashboards.preview.draw import picture  # noqa: PLC0415 (needs matplotlib)
+    from dashboards.preview.draw import drawing  # noqa: PLC0415 (needs matplotlib)
     from dashboards.preview.prometheus_client import (  # noqa: PLC0415 (as above)
         Prometheus,
         QueryError,
@@ -75,7 +75,7 @@ def _draw(arguments: argparse.Namespace) -> None:
         out = arguments.out / f"{uid}.png" if arguments.board == "all" else arguments.out
         out.parent.mkdir(parents=True, exist_ok=True)
         values = values_of(every[uid], chosen if arguments.board != "all" else {})
-        picture(every[uid], Prometheus(arguments.prometheus), window, values, out)
+        drawing(every[uid], Prometheus(arguments.prometheus), window, values, out)
 
 
 if __name__ == "__main__":

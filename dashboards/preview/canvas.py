@@ -68,7 +68,7 @@ class Canvas:
             ha=how.get("align", "left"), fontweight=how.get("weight", "normal"), zorder=5,
         )  # fmt: skip
 
-    def cut(self, text: str, width: float, size: float) -> str:
+    def shortened(self, text: str, width: float, size: float) -> str:
         """The text, cut to what fits in a width."""
         letters = max(3, int(width / (size * PER_LETTER)))
         return text if len(text) <= letters else text[: letters - 1] + "…"

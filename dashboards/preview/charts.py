@@ -41,7 +41,7 @@ def stat(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) ->
             canvas.text(
                 part.left + width / 2,
                 middle - 16,
-                canvas.cut(one.name, width, 15),
+                canvas.shortened(one.name, width, 15),
                 15,
                 DARK_INK,
                 align="center",
@@ -133,21 +133,21 @@ def _scale(axes: Any, panel: Json, limits: bool) -> None:
                 alpha=0.8,
             )
             axes.set_ylim(top=max(axes.get_ylim()[1], mark["value"] * 1.1))
-    axes.yaxis.set_major_locator(_ticks(whole=defaults["unit"] == "short"))
+    axes.yaxis.set_major_locator(_ticks(integers=defaults["unit"] == "short"))
     axes.yaxis.set_major_formatter(lambda value, _: value_display.measured(value, defaults["unit"]))
 
 
-def _ticks(whole: bool) -> Any:
+def _ticks(integers: bool) -> Any:
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 (canvas reports what is missing)
 
-    return MaxNLocator(4, integer=whole)
+    return MaxNLocator(4, integer=integers)
 
 
 def _legend(canvas: Canvas, box: Box, panel: Json, every: Sequence[Series]) -> None:
     unit = panel["fieldConfig"]["defaults"]["unit"]
     x, y = box.left + 4, box.top + 8
     for index, one in enumerate(every):
-        text = canvas.cut(
+        text = canvas.shortened(
             f"{one.name}  {value_display.measured(one.points[-1][1], unit)}", box.width - 30, 11
         )
         width = 28 + len(text) * 11 * 0.56
@@ -178,7 +178,9 @@ def lanes(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -
     seen: dict[str, str] = {}
     for row, one in enumerate(every[:fitting]):
         centre = box.top + (row + 0.5) * height / fitting
-        canvas.text(box.left + margin - 6, centre, canvas.cut(one.name, margin - 8, 11), 11, align="right")
+        canvas.text(
+            box.left + margin - 6, centre, canvas.shortened(one.name, margin - 8, 11), 11, align="right"
+        )
         seen |= _lane(axes, panel, one, row, window)
     for mark in canvas.marks:
         axes.axvline(
@@ -231,7 +233,7 @@ def cells(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -
     fitting = int((box.height - 24) / 26)
     x = box.left
     for index, heading in enumerate(made.headings):
-        canvas.text(x + 6, box.top + 12, canvas.cut(heading, widths[index] - 6, 12), 12, "#6e9fff")
+        canvas.text(x + 6, box.top + 12, canvas.shortened(heading, widths[index] - 6, 12), 12, "#6e9fff")
         for row, line in enumerate(made.rows[:fitting]):
             part = Box(x, box.top + 26 + row * 26, widths[index], 25)
             _cell(canvas, part, line[index], value_display.settings(panel, heading))
@@ -256,14 +258,14 @@ def _widths(panel: Json, width: float, headings: Sequence[str], rows: Sequence[S
 def _cell(canvas: Canvas, box: Box, value: Any, look: Json) -> None:
     canvas.fill(Box(box.left, box.top + 25, box.width, 0.8), LINE)
     if isinstance(value, str):
-        canvas.text(box.left + 6, box.top + 13, canvas.cut(value, box.width - 8, 12), 12)
+        canvas.text(box.left + 6, box.top + 13, canvas.shortened(value, box.width - 8, 12), 12)
         return
     seen = value_display.shown(value, look)
     painted = look.get("custom.cellOptions", {}).get("type") == "color-background"
     if painted:
         canvas.fill(box, seen.colour)
     ink = DARK_INK if painted else (MUTED if value is None else INK)
-    canvas.text(box.left + 6, box.top + 13, canvas.cut(seen.text, box.width - 8, 12), 12, ink)
+    canvas.text(box.left + 6, box.top + 13, canvas.shortened(seen.text, box.width - 8, 12), 12, ink)
 
 
 def bars(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -> None:
@@ -277,7 +279,7 @@ def bars(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) ->
     for index, one in enumerate(every):
         seen = value_display.shown(one.points[-1][1], value_display.settings(panel, one.name))
         top = box.top + index * height
-        canvas.text(box.left, top + 9, canvas.cut(one.name, box.width - 60, 12), 12)
+        canvas.text(box.left, top + 9, canvas.shortened(one.name, box.width - 60, 12), 12)
         canvas.fill(Box(box.left, top + 19, box.width - 60, height - 26), LINE)
         canvas.fill(
             Box(box.left, top + 19, (box.width - 60) * one.points[-1][1] / most, height - 26), seen.colour, 3

@@ -74,7 +74,7 @@ def marks(
     return found
 
 
-def picture(
+def drawing(
     board: Json, prometheus: Prometheus, window: Window, values: Mapping[str, str], out: Path
 ) -> None:
     """Draw a board to a PNG file."""
@@ -114,9 +114,11 @@ def _head(canvas: Canvas, board: Json, window: Window, values: Mapping[str, str]
 
 def _panel(canvas: Canvas, box: Box, panel: Json, answers: Answers, window: Window) -> None:
     canvas.card(box)
-    canvas.text(box.left + 8, box.top + 15, canvas.cut(panel["title"], box.width - 12, 13), 13)
+    canvas.text(box.left + 8, box.top + 15, canvas.shortened(panel["title"], box.width - 12, 13), 13)
     inside = Box(box.left + 8, box.top + 28, box.width - 16, box.height - 34)
     if answers.error:
-        canvas.text(inside.left, inside.top + 20, canvas.cut(answers.error, inside.width, 11), 11, "#f2495c")
+        canvas.text(
+            inside.left, inside.top + 20, canvas.shortened(answers.error, inside.width, 11), 11, "#f2495c"
+        )
         return
     _KINDS[panel["type"]](canvas, inside, panel, answers, window)

@@ -9,7 +9,7 @@ from pathlib import Path
 from dashboards.build import boards
 from dashboards.frame import OVERVIEW, PROCESS
 from dashboards.options import Options
-from dashboards.preview.draw import picture
+from dashboards.preview.draw import drawing
 from dashboards.preview.prometheus_client import Prometheus, Window, values_of
 from dashboards.preview.server import backfilled, running
 from dashboards.preview.walk import INTERVAL, Leg, Walk, walked
@@ -49,7 +49,7 @@ def gallery(product: str, out: Path) -> None:
             for uid, name, at in wanted:
                 one = {"target": _process(api, at)} if uid == PROCESS else {}
                 values = values_of(every[uid], one)
-                picture(every[uid], api, Window(at - HOUR, at, INTERVAL), values, out / f"{name}.png")
+                drawing(every[uid], api, Window(at - HOUR, at, INTERVAL), values, out / f"{name}.png")
 
 
 def _process(api: Prometheus, at: float) -> str:

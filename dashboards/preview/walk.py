@@ -27,7 +27,9 @@ INTERVAL = 15.0
 OURS = {"cluster": "demo", "namespace": "demo", "job": "kvmigration", "instance": "kvmigration:9895"}
 _THEIRS = re.compile(rf"(?:\w+_)?(?:{'|'.join(ANY_PREFIX)})|{'|'.join(EXACT)}")
 _RESTARTED = (Phase.MULTI, Phase.MEMBERLIST)  # the rest are reached by runtime configuration
-_BORN = re.compile(r"^process_start_time_seconds .*$", re.MULTILINE)  # the one value by the wall's clock
+_START_TIME = re.compile(
+    r"^process_start_time_seconds .*$", re.MULTILINE
+)  # the one value by the wall's clock
 _CLASH = re.compile(r"\b(cluster|namespace|job|instance|pod)=")  # what a scrape does to a label it adds
 _LINE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 
@@ -121,7 +123,7 @@ async def _scrape(demo: Demo, watch: Watch, session: aiohttp.ClientSession, made
     at = demo.cluster.now
     renderer = Renderer(lambda: snapshot, lambda: SelfFacts(__version__, config_loaded_at=at))
     body = (await renderer.render()).body.decode()
-    body = _BORN.sub(f"process_start_time_seconds {made.began}", body)
+    body = _START_TIME.sub(f"process_start_time_seconds {made.began}", body)
     made.add(f"{body}\nscrape_samples_scraped {body.count(chr(10))}\nscrape_duration_seconds 0.01", at, OURS)
     for process, url in zip(demo.cluster.processes, demo.urls, strict=True):
         try:

@@ -45,7 +45,7 @@ def diff_command(args: argparse.Namespace) -> int:
 
 async def _diff(args: argparse.Namespace) -> int:
     async with look_from(args) as look:
-        details, silent = await _details(args, look), await look.silent()
+        details, not_responding = await _details(args, look), await look.not_responding()
     for detail in details:
         _show(detail, args)
     if not details:
@@ -59,16 +59,16 @@ async def _diff(args: argparse.Namespace) -> int:
         sys.stderr.write("kvmigration: no key has a secondary; nothing was compared\n")
         return UNKNOWN
     statuses = {status_of(detail) for detail in compared}
-    if silent:
-        sys.stderr.write(f"kvmigration: {_unseen(silent)}\n")
+    if not_responding:
+        sys.stderr.write(f"kvmigration: {_unseen(not_responding)}\n")
         statuses.add(UNKNOWN)
     return DIFFERENT if DIFFERENT in statuses else max(statuses)
 
 
-def _unseen(silent: tuple[str, ...]) -> str:
+def _unseen(not_responding: tuple[str, ...]) -> str:
     """The processes with copies that were not compared."""
-    count = f"{len(silent)} process{'es do' if len(silent) > 1 else ' does'}"
-    return f"{count} not answer; what it has is unknown: {few(silent, MAX_NAMES)}"
+    count = f"{len(not_responding)} process{'es do' if len(not_responding) > 1 else ' does'}"
+    return f"{count} not answer; what it has is unknown: {few(not_responding, MAX_NAMES)}"
 
 
 async def _details(args: argparse.Namespace, look: Look) -> list[RingDetailOut]:
@@ -114,7 +114,7 @@ def _show(detail: RingDetailOut, args: argparse.Namespace) -> None:
 
 def _title(detail: RingDetailOut) -> str:
     found = detail.summary
-    side = found.secondary.side if found.secondary else "no secondary was read"
+    secondary = found.secondary.side if found.secondary else "no secondary was read"
     word = {EQUAL: "equal", DIFFERENT: "DIFFERENT", UNKNOWN: "UNKNOWN"}[status_of(detail)]
     primary = f"{found.primary or '?'} ({found.source or 'not read'})"
-    return safe(f"{found.key}: {word}. Primary {primary}, secondary {side}.")
+    return safe(f"{found.key}: {word}. Primary {primary}, secondary {secondary}.")

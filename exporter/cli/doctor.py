@@ -118,7 +118,7 @@ def _counted(counts: Counter[str]) -> str:
 
 def obstacles(snapshot: Snapshot) -> Iterator[Obstacle]:
     """Everything that is unknown, what concerns most first."""
-    for look in (_sources, _silent, _none, _pages, _stores, _clocks, _unnamed):
+    for look in (_sources, _not_responding, _none, _pages, _stores, _clocks, _unnamed):
         yield from look(snapshot)
 
 
@@ -129,7 +129,7 @@ def _sources(now: Snapshot) -> Iterator[Obstacle]:
     yield from (Obstacle(f"It should run and does not: {text}") for text in now.not_running)
 
 
-def _silent(now: Snapshot) -> Iterator[Obstacle]:
+def _not_responding(now: Snapshot) -> Iterator[Obstacle]:
     """Processes of which no page was read, by reason."""
     down = [target for target in now.targets if not target.up and not target.why_none]
     yield from _by_reason(down, lambda target: target.pages[:1], "does not answer")

@@ -192,8 +192,8 @@ def _components(targets: Iterable[TargetOut], now: float | None) -> list[str]:
         up = sum(1 for process in processes if process.up)
         dates = [p.phase_since for p in processes if p.up and p.phase_since is not None]
         since = ago(now, max(dates, default=None))
-        start = f"{_cut(component, 22):<22} {f'{up}/{len(processes)}':>9} {since:>7}"
-        lines.append(f"{start}  {_cut(_phases(clients), 38)}")
+        start = f"{_truncated(component, 22):<22} {f'{up}/{len(processes)}':>9} {since:>7}"
+        lines.append(f"{start}  {_truncated(_phases(clients), 38)}")
     return lines + _rest(len(found) - MOST_COMPONENTS)
 
 
@@ -217,8 +217,8 @@ def _keys(seen: Overview, most: int) -> list[str]:
             else f"{ring.secondary.lag_seconds:.0f} s"
         )
         where = ring.phase if ring.phase_uniform else f"{ring.phase}*"
-        start = f"{_cut(ring.key, 26):<26} {where:<10} {members:>7} {unhealthy:>9} {lag:>6}"
-        lines.append(f"{start}  {_cut(copy_of(ring, copied=copied), 16)}")
+        start = f"{_truncated(ring.key, 26):<26} {where:<10} {members:>7} {unhealthy:>9} {lag:>6}"
+        lines.append(f"{start}  {_truncated(copy_of(ring, copied=copied), 16)}")
     if any(not ring.phase_uniform for ring in rings):
         lines.append("* the earliest; not all of its clients are there, or some are unknown")
     return lines + _rest(len(rings) - most)
@@ -293,7 +293,7 @@ def _labels(found: GossipOut) -> list[str]:
         lines += wrapped(f"Label rollout: {rollout.next}")
     if found.rejections:
         count = sum(rejection.count for rejection in found.rejections)
-        labels = sorted({f'"{_cut(rejection.label, 40)}"' for rejection in found.rejections})
+        labels = sorted({f'"{_truncated(rejection.label, 40)}"' for rejection in found.rejections})
         named = ", ".join(labels[:5]) + (" and more" if len(labels) > 5 else "")
         lines += wrapped(f"Rejected for their label, by the logs: {count} (label {named}).")
     return lines
@@ -338,6 +338,6 @@ def _back(seen: Overview) -> list[str]:
     return _shortened(wrapped(f"{what} ({safe}): {found.text}", "", "  "), 4)
 
 
-def _cut(text: str, width: int) -> str:
+def _truncated(text: str, width: int) -> str:
     safe = plain(text)
     return safe if len(safe) <= width else safe[: width - 1] + "…"

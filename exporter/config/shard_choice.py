@@ -23,6 +23,6 @@ def sharded(config: Config, chosen: Shard | None) -> Config:
     return config.model_copy(update={"scale": Scale.model_validate(scale)})
 
 
-def whole(config: Config) -> Config:
+def unsharded(config: Config) -> Config:
     """The configuration for one cycle over all processes."""
     return sharded(config, Shard(0, 1))

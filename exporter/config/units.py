@@ -54,9 +54,9 @@ def parse_size(value: object) -> int:
     match = _SIZE.fullmatch(text)
     if match is None:
         raise _bad("{value} is not a size such as 64MiB, 1GB or 512KB", value)
-    whole, fraction, prefix = match.groups()
+    integer, fraction, prefix = match.groups()
     power = " KMGTPE".index(prefix or " ")
-    size = int(float(f"{whole}.{fraction or 0}") * 1024**power) if fraction else int(whole) * 1024**power
+    size = int(float(f"{integer}.{fraction or 0}") * 1024**power) if fraction else int(integer) * 1024**power
     if size > _LARGEST:
         raise _bad("{value} is larger than 4EiB", value)
     return size

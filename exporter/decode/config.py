@@ -153,12 +153,12 @@ def _each_ring(page: Block, sections: Iterable[_Section]) -> Iterator[tuple[str,
     common = page.at(_COMMON)
     for section in sections:
         block = page.at(section.block)
-        whole = block.over(common.at("ring")) if section.inherits else block
-        kvstore = whole.at("kvstore")
+        ring_block = block.over(common.at("ring")) if section.inherits else block
+        kvstore = ring_block.at("kvstore")
         if kvstore:
             prefix = _text(kvstore.at("prefix")) if kvstore.at("prefix") else section.prefix
             name = (_text(page.at(section.chosen_by)) if section.chosen_by else "") or section.name
-            ring = replace(_ring(whole, kvstore), prefix=prefix, default_key=section.prefix + name)
+            ring = replace(_ring(ring_block, kvstore), prefix=prefix, default_key=section.prefix + name)
             yield prefix + name, _handed_on(ring, block, common, section) if section.inherits else ring
 
 

@@ -43,7 +43,7 @@ _HEALTH = re.compile(
     rb"Health Score(?::|\s+is)\s*(-?\d{1,9})\b|\bit is <strong>healthy</strong>", re.IGNORECASE
 )
 _DETAILS = re.compile(r"version: (\d{1,18}), codec: (.*)", re.IGNORECASE)
-_LIST, _CUT = b'"SortedMembers":', b'"read before"'
+_LIST, _END = b'"SortedMembers":', b'"read before"'
 _WITH_MESSAGES = 65_536  # bytes of the page's head in which the health score stands
 
 USUAL = HaKeys()
@@ -86,9 +86,9 @@ def decode_memberlist(body: bytes, memo: Memo | None = None, ha: HaKeys = USUAL)
 def _from_json(body: bytes, memo: Memo) -> MemberlistPage:
     # A bound on the complete text would include the messages, which are not read; each part has its own.
     last, members = memo.last_list
-    cut = _without(last, body)
-    page = from_json(cut, _Page, "memberlist", None)
-    if cut is body or bytes(page.members) != _CUT:
+    shortened = _without(last, body)
+    page = from_json(shortened, _Page, "memberlist", None)
+    if shortened is body or bytes(page.members) != _END:
         members = _listed(page.members, memo)
     store = _part(page.store, dict[str, _Key], "Store", MAX_KEYS + 1) or {}
     return MemberlistPage(
@@ -103,7 +103,7 @@ def _without(members: bytes, body: bytes) -> bytes:
     start = body.find(_LIST) + len(_LIST)
     if not members or start < len(_LIST) or not body.startswith(members, start):
         return body
-    return b"%b%b%b" % (body[:start], _CUT, body[start + len(members) :])
+    return b"%b%b%b" % (body[:start], _END, body[start + len(members) :])
 
 
 def _listed(shown: msgspec.Raw, memo: Memo) -> tuple[GossipMember, ...]:

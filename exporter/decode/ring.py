@@ -173,7 +173,7 @@ def _member_of_shard(shard: _Shard, tokens: Tokens) -> Member:
         state=state_of(shard.state or ""),
         zone=text(shard.zone, f"{place}: zone"),
         time=go_times.parse_time(shard.timestamp, f"{place}: timestamp"),
-        born=go_times.parse_time(shard.registered_timestamp, f"{place}: registered_timestamp"),
+        registered=go_times.parse_time(shard.registered_timestamp, f"{place}: registered_timestamp"),
         read_only=bool(shard.read_only),
         tokens=tokens,
     )
@@ -203,7 +203,7 @@ def _member_of_row(row: dict[str, str], id_column: str, now: float | None) -> Me
         state=state_of(row["state"]),
         zone=text(row.get("availability zone"), f"{place}: availability zone"),
         time=_heartbeat(row.get("last heartbeat", ""), now),
-        born=go_times.parse_time(row.get("registered at"), f"{place}: registered at"),
+        registered=go_times.parse_time(row.get("registered at"), f"{place}: registered at"),
         read_only=row.get("read-only", "").lower() == "true",
         tokens=_token_count(row["tokens"]) if "tokens" in row else Tokens(-1),
     )

@@ -67,7 +67,7 @@ def decode_value(
     if memo is None or not (tokens or packed):
         return _ring(_stored_members(key, entries, tokens or packed, packed))
     if isinstance(memo, Memo):
-        return _remembered_ring(key, entries, memo)
+        return _ring_from_memo(key, entries, memo)
     return _ring(_stored_members(key, entries, read=True, keep=True, known=memo))
 
 
@@ -124,7 +124,7 @@ def _behind_tag(key: str, data: bytes, at: int) -> int:
     return at
 
 
-def _remembered_ring(key: str, entries: list[bytes], memo: Memo) -> Ring:
+def _ring_from_memo(key: str, entries: list[bytes], memo: Memo) -> Ring:
     """Decode what is new, all at once. An entry that comes twice is left to protobuf: the last one counts."""
     known = memo.members.get(entries)
     missing = [raw for raw, member in zip(entries, known, strict=True) if member is None]
@@ -236,7 +236,7 @@ def _member(key: str, name: str, each: ring_pb2.InstanceDesc, tokens: Tokens) ->
         state=_BY_NUMBER.get(each.state, State.UNKNOWN),
         zone=text(each.zone, f"{key}: zone"),
         time=go_times.unix(each.timestamp, f"{key}: timestamp"),
-        born=go_times.unix(each.registered_timestamp, f"{key}: registered_timestamp"),
+        registered=go_times.unix(each.registered_timestamp, f"{key}: registered_timestamp"),
         read_only=each.read_only,
         tokens=tokens,
     )

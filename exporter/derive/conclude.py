@@ -32,6 +32,7 @@ from exporter.derive.kv_key import CycleContext, is_partitioned, judge_key
 from exporter.derive.limits import Rules, judged_by
 from exporter.derive.migration import findings
 from exporter.derive.migration.events import events
+from exporter.derive.migration.judged_fleet import JudgedFleet
 from exporter.derive.migration.migration import judge_fleet, product_of
 from exporter.derive.migration.migrations import migrations_of
 from exporter.derive.migration.phase_since import dated
@@ -39,7 +40,6 @@ from exporter.derive.migration.restart_risks import restart_risks
 from exporter.derive.migration.risks import risks
 from exporter.derive.migration.rollback import judge_rollback
 from exporter.derive.migration.runtime_configuration import runtime_risks
-from exporter.derive.migration.whole import Whole
 from exporter.derive.process import judge_target, stands_in, with_usual_product
 from exporter.derive.ring.partitions import with_owners
 from exporter.derive.ring.writers import with_writers
@@ -47,7 +47,7 @@ from exporter.derive.shard import Judged, apart, part_of
 from exporter.derive.store.external_store import Around, judge_store
 from exporter.derive.store.store_choice import Places, places_of
 from exporter.derive.store.store_identity import identified
-from exporter.model.facts import Fleet, GossipFacts, KeyFacts, Snapshot, Stranger, TargetFacts
+from exporter.model.facts import Fleet, GossipFacts, KeyFacts, Snapshot, TargetFacts, UnknownMember
 from exporter.model.migration import STORE, Migration, leading
 from exporter.model.pages import Outcome, Product
 from exporter.model.stores import StoreFacts
@@ -75,13 +75,13 @@ def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = unworded)
     part = part_of(cycle.share, found, rules) if cycle.share is not None else None
     keys, gossip = apart(keys, gossip) if part is not None else (keys, gossip)
     stores, places = _judge_stores(cycle, past, targets)
-    whole = Whole(targets, keys, gossip, stores, cycle.unsure, part is not None)
-    migrations = _judge_migrations(whole, past.snapshot, rules, cycle.at)
+    fleet = JudgedFleet(targets, keys, gossip, stores, cycle.unsure, part is not None)
+    migrations = _judge_migrations(fleet, past.snapshot, rules, cycle.at)
     snapshot = Snapshot(
         at=cycle.at,
         started=cycle.started,
         cycle=cycle.number,
-        fleet=judge_fleet(whole, leading(migrations), findings.notes(whole, cycle.at)),
+        fleet=judge_fleet(fleet, leading(migrations), findings.notes(fleet, cycle.at)),
         targets=targets,
         keys=keys,
         gossip=gossip,
@@ -127,23 +127,23 @@ def _grouped(cycle: Cycle, rules: Rules) -> Rules:
 
 
 def _judge_migrations(
-    whole: Whole, before: Snapshot | None, rules: Rules, now: float
+    fleet: JudgedFleet, before: Snapshot | None, rules: Rules, now: float
 ) -> tuple[Migration, ...]:
     """The migrations, with what is wrong with each and with all, and what endangers its next step."""
-    common, product = tuple(findings.of_all(whole, now)), product_of(whole.targets)
-    spread = whole.gossip.spread if whole.gossip is not None else None
+    common, product = tuple(findings.of_all(fleet, now)), product_of(fleet.targets)
+    spread = fleet.gossip.spread if fleet.gossip is not None else None
     found: list[Migration] = []
-    for one in migrations_of(whole, before, rules, now):
-        own = tuple(findings.of_migration(one, whole, now))
-        keys = tuple(key for key in whole.keys if key.migration == one.name)
+    for one in migrations_of(fleet, before, rules, now):
+        own = tuple(findings.of_migration(one, fleet, now))
+        keys = tuple(key for key in fleet.keys if key.migration == one.name)
         found.append(
             replace(
                 one,
                 findings=ordered((*common, *own)),
                 dangers=(
-                    *risks(whole.targets, keys, one.phase, product),
-                    *runtime_risks(whole.targets, one.name, now),
-                    *restart_risks(whole.targets, one, spread),
+                    *risks(fleet.targets, keys, one.phase, product),
+                    *runtime_risks(fleet.targets, one.name, now),
+                    *restart_risks(fleet.targets, one, spread),
                 )
                 if one.is_of_clients and one.phase is not None
                 else (),
@@ -247,7 +247,7 @@ def _judge_keys(
 
 
 def _watched(targets: tuple[TargetFacts, ...], cycle: Cycle) -> Watched:
-    settled = frozenset(target.name for target in targets if target.up and not target.young)
+    settled = frozenset(target.name for target in targets if target.up and not target.recently_started)
     return Watched(settled, unsettled=len(targets) - len(settled), all=cycle.share is None)
 
 
@@ -291,32 +291,32 @@ def _judge_gossip(
 def _excuse(
     gossip: GossipFacts | None, targets: tuple[TargetFacts, ...], identities: Mapping[str, Identity]
 ) -> GossipFacts | None:
-    """Take members out of `strangers` that belong to a process of ours with an unknown member. Such a
+    """Take members out of `unknown` that belong to a process of ours with an unknown member. Such a
     process does not respond, or its member list or its own member is unread. A member with its earlier name
     counts, since its address may be reused by now. Else as many members at an address as there are such
     processes: these are doubtful.
     """
-    if gossip is None or not gossip.strangers:
+    if gossip is None or not gossip.unknown:
         return gossip
     untold = {*gossip.unidentified, *gossip.unread}
-    silent = [target for target in targets if not target.up or target.name in untold]
-    names = {target.name for target in silent}
-    names |= {name for t in silent if t.name in identities for name in identities[t.name].names}
-    names |= {identities[t.name].member for t in silent if t.name in identities}
-    nameless = [t for t in silent if t.name not in identities or not identities[t.name].member]
+    not_responding = [target for target in targets if not target.up or target.name in untold]
+    names = {target.name for target in not_responding}
+    names |= {name for t in not_responding if t.name in identities for name in identities[t.name].names}
+    names |= {identities[t.name].member for t in not_responding if t.name in identities}
+    nameless = [t for t in not_responding if t.name not in identities or not identities[t.name].member]
     places = Counter(host_in(target.url) for target in nameless)
-    left: list[Stranger] = []
-    doubtful: list[Stranger] = []
-    for stranger in gossip.strangers:
-        host = stranger.address.rpartition(":")[0]
-        if stranger.name in names or stranger.name.rpartition("-")[0] in names:
+    left: list[UnknownMember] = []
+    doubtful: list[UnknownMember] = []
+    for member in gossip.unknown:
+        host = member.address.rpartition(":")[0]
+        if member.name in names or member.name.rpartition("-")[0] in names:
             continue
         if places[host] > 0:
             places[host] -= 1
-            doubtful.append(stranger)
+            doubtful.append(member)
             continue
-        left.append(stranger)
-    return replace(gossip, strangers=tuple(left), doubtful=tuple(doubtful))
+        left.append(member)
+    return replace(gossip, unknown=tuple(left), doubtful=tuple(doubtful))
 
 
 def _judge_stores(

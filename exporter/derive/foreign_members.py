@@ -26,7 +26,7 @@ from exporter.derive.identity.member_index import bare
 from exporter.derive.identity.member_processes import Identity, host_of
 from exporter.derive.kv_clients import used
 from exporter.derive.limits import Rules
-from exporter.model.facts import GossipFacts, KeyFacts, MemberFacts, Stranger, TargetFacts
+from exporter.model.facts import GossipFacts, KeyFacts, MemberFacts, TargetFacts, UnknownMember
 from exporter.model.pages import Product, Ring
 
 Spot = tuple[str, str]  # an id and the host it is at
@@ -70,14 +70,14 @@ def with_foreign(
     places = _places(gossip, known)
     products = {target.name: target.product for target in targets}
     ours = {key.key for key in used(keys, (client for target in targets for client in target.clients))}
-    named = frozenset(bare(stranger.name) for stranger in gossip.foreign) if gossip else frozenset()
+    named = frozenset(bare(member.name) for member in gossip.foreign) if gossip else frozenset()
     judged = tuple(
         _in_copies(_in_ring(key, places, products, signs), named, signs)
         if key.key in ours and key.kind == "ring" and key.source
         else key
         for key in keys
     )
-    return _with_ring_strangers(gossip, judged), judged
+    return _with_orphaned(gossip, judged), judged
 
 
 def signs_of(
@@ -118,13 +118,13 @@ def _settled(targets: Iterable[TargetFacts], known: Iterable[Identity], now: flo
 
 def _in_gossip(gossip: GossipFacts, signs: Signs) -> GossipFacts:
     foreign = {s.name: s for s in gossip.namesakes if bare(s.name) in signs.settled}
-    others = (*gossip.strangers, *gossip.doubtful)
+    others = (*gossip.unknown, *gossip.doubtful)
     foreign |= {s.name: s for s in others if signs.tell(bare(s.name), host_of(s.address))}
-    strangers = {stranger.name: stranger for stranger in gossip.strangers} | foreign
-    listed = tuple(strangers[name] for name in sorted(strangers))
+    unknown = {member.name: member for member in gossip.unknown} | foreign
+    listed = tuple(unknown[name] for name in sorted(unknown))
     doubtful = tuple(s for s in gossip.doubtful if s.name not in foreign)
     told = tuple(s for s in listed if s.name in foreign)
-    return replace(gossip, strangers=listed, foreign=told, doubtful=doubtful)
+    return replace(gossip, unknown=listed, foreign=told, doubtful=doubtful)
 
 
 def _places(gossip: GossipFacts | None, known: Iterable[Identity]) -> frozenset[str]:
@@ -132,8 +132,8 @@ def _places(gossip: GossipFacts | None, known: Iterable[Identity]) -> frozenset[
     if gossip is None:
         return frozenset()
     others = {host for i in known for host in (i.host, i.place[0])}
-    foreign = {stranger.name for stranger in gossip.foreign}
-    others |= {host_of(s.address) for s in (*gossip.strangers, *gossip.namesakes) if s.name not in foreign}
+    foreign = {member.name for member in gossip.foreign}
+    others |= {host_of(s.address) for s in (*gossip.unknown, *gossip.namesakes) if s.name not in foreign}
     return frozenset(host_of(stranger.address) for stranger in gossip.foreign) - others
 
 
@@ -142,17 +142,18 @@ def _in_ring(key: KeyFacts, places: frozenset[str], products: dict[str, Product]
     if not found:
         return replace(key, foreign=())
     members = tuple(
-        replace(member, foreign=True, ghost=False) if member.id in found else member for member in key.members
+        replace(member, foreign=True, orphaned=False) if member.id in found else member
+        for member in key.members
     )
-    ghosts = None if key.ghosts is None else tuple(name for name in key.ghosts if name not in found)
-    return replace(key, foreign=tuple(sorted(found)), members=members, ghosts=ghosts)
+    orphaned = None if key.orphaned is None else tuple(name for name in key.orphaned if name not in found)
+    return replace(key, foreign=tuple(sorted(found)), members=members, orphaned=orphaned)
 
 
 def _in_copies(key: KeyFacts, named: frozenset[str], signs: Signs) -> KeyFacts:
     """Count the foreign members that only gossip has brought into the ring. While the external store is the
     primary no ring page shows them, and the switch would make them members.
     """
-    if key.secondary is None or key.secondary.side != "memberlist":
+    if key.secondary is None or key.secondary.store != "memberlist":
         return key
     extra = {i for i in key.secondary.extra_members if i in named or signs.tell(i, "")}
     return replace(key, foreign=tuple(sorted({*(key.foreign or ()), *extra}))) if extra else key
@@ -172,14 +173,14 @@ def _is_foreign(
     return Product.UNKNOWN not in (product, signs.product) and product is not signs.product
 
 
-def _with_ring_strangers(gossip: GossipFacts | None, keys: tuple[KeyFacts, ...]) -> GossipFacts | None:
-    """Report ring members without a watched process, or elsewhere, beside `strangers`."""
+def _with_orphaned(gossip: GossipFacts | None, keys: tuple[KeyFacts, ...]) -> GossipFacts | None:
+    """Report ring members without a watched process, or elsewhere, beside `unknown`."""
     if gossip is None:
         return None
-    ghosts = tuple(
-        Stranger(member.id, member.address, (), where=key.key)
+    orphaned = tuple(
+        UnknownMember(member.id, member.address, (), where=key.key)
         for key in keys
         for member in key.members
-        if member.ghost or member.foreign
+        if member.orphaned or member.foreign
     )
-    return replace(gossip, ring_strangers=ghosts)
+    return replace(gossip, orphaned=orphaned)

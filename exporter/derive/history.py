@@ -15,23 +15,23 @@ from exporter.model.facts import MemberFacts, Snapshot
 from exporter.model.pages import PartitionRing
 from exporter.model.stores import StoreFacts
 
-FORGET_GONE = 24 * 3600.0  # seconds a vanished member is kept, to recognise it when it comes back
+FORGET_VANISHED = 24 * 3600.0  # seconds a vanished member is kept, to recognise it when it comes back
 FORGET_LOST = 900.0  # seconds a sudden loss is reported, and longer while the lost member still writes
 BY_AND_BY = 600.0  # seconds within which losses of single members are counted together
 PART = 0.2  # of a ring; so many of its members lost by and by are no departures
-MAX_GONE = 5000
+MAX_VANISHED = 5000
 
 
 @dataclass(frozen=True, slots=True)
 class RingHistory:
-    """One ring's past. `gone` is when a vanished member went, by its own clock. `lost` is when a healthy
+    """One ring's past. `vanished` is when a vanished member went, by its own clock. `lost` is when a healthy
     member vanished though its process still responds, by ours, and that process. `missed` are the same of
     single members, which may be departures, and `parted` those of them that are too many for that. `since` is
     when a member was first observed in a state, by ours; `at` is our clock at the cycle of `members`. Of a
     partition ring `lost` and `active` are partitions by number, with an owner's process.
     """
 
-    gone: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    vanished: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     lost: Mapping[str, tuple[float, str]] = field(default_factory=lambda: MappingProxyType({}))
     missed: Mapping[str, tuple[float, str]] = field(default_factory=lambda: MappingProxyType({}))
     parted: frozenset[str] = frozenset()
@@ -82,10 +82,10 @@ def advance(
     """Carry one ring's past over one cycle."""
     here = {member.id: member for member in members}
     vanished = [member for member in past.members if member.id not in here]
-    back = [name for name in past.gone if name in here and _is_old(here[name], past.gone[name])]
+    back = [name for name in past.vanished if name in here and _is_old(here[name], past.vanished[name])]
     missed = _missed(past, vanished, here, now, watched)
     return RingHistory(
-        gone=_gone(past, vanished, here, now),
+        vanished=_vanished(past, vanished, here, now),
         lost=_lost(past, vanished, here, now, watched),
         missed=missed,
         parted=_by_and_by(missed, len(here), now, watched),
@@ -98,21 +98,21 @@ def advance(
     )
 
 
-def _is_old(member: MemberFacts, gone_at: float) -> bool:
+def _is_old(member: MemberFacts, vanished_at: float) -> bool:
     """A member that really comes back has a heartbeat after its departure; returned old state has none."""
-    return member.heartbeat is not None and member.heartbeat <= gone_at
+    return member.heartbeat is not None and member.heartbeat <= vanished_at
 
 
-def _gone(
+def _vanished(
     past: RingHistory, vanished: Iterable[MemberFacts], here: Mapping[str, object], now: float
 ) -> Mapping[str, float]:
     """When members left, each by its own clock: its last heartbeat and the time since we observed that. Its
     clock may be minutes away from the rest.
     """
-    kept = {n: at for n, at in past.gone.items() if n not in here and now - at < FORGET_GONE}
+    kept = {n: at for n, at in past.vanished.items() if n not in here and now - at < FORGET_VANISHED}
     passed = now - (now if past.at is None else past.at)
     kept |= {m.id: now if m.heartbeat is None else m.heartbeat + passed for m in vanished}
-    newest = sorted(kept.items(), key=lambda item: item[1], reverse=True)[:MAX_GONE]
+    newest = sorted(kept.items(), key=lambda item: item[1], reverse=True)[:MAX_VANISHED]
     return MappingProxyType(dict(newest))
 
 
@@ -145,8 +145,8 @@ def _lost(
         if m.state is State.ACTIVE and (m.target in watched.answering or (not m.target and not here))
     ]
     base = past.members if watched.all else [m for m in past.members if m.target in watched.answering]
-    alone = not watched.all and len(fresh) == 1 and bool(here)  # of a few, one on its way out may be half
-    if not kept and (2 * len(fresh) < len(base) or alone):
+    only_one = not watched.all and len(fresh) == 1 and bool(here)  # of a few, one on its way out may be half
+    if not kept and (2 * len(fresh) < len(base) or only_one):
         return MappingProxyType({})
     return MappingProxyType(kept | {member.id: (now, member.target) for member in fresh})
 

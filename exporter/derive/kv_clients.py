@@ -79,11 +79,11 @@ class Times:
 
 def in_memory(metrics: ProcessMetrics, product: Product) -> frozenset[str]:
     """The default keys that a process keeps in its own memory and nowhere else."""
-    alone = {name for name, client in metrics.clients.items() if _in_memory(client)}
-    if not alone:
+    private = {name for name, client in metrics.clients.items() if _in_memory(client)}
+    if not private:
         return frozenset()  # nearly always
-    shared = {key_of_client(name, product) for name in metrics.clients.keys() - alone}
-    return frozenset(key_of_client(name, product) for name in alone) - (shared - {""})
+    shared = {key_of_client(name, product) for name in metrics.clients.keys() - private}
+    return frozenset(key_of_client(name, product) for name in private) - (shared - {""})
 
 
 def _in_memory(client: KVClient) -> bool:

@@ -11,8 +11,8 @@ from exporter.derive import kv_clients
 from exporter.derive.comparison.absent_from_store import Absentees, absentees, believed
 from exporter.derive.comparison.compare import content_of
 from exporter.derive.comparison.future_timestamps import ahead
-from exporter.derive.comparison.primary import KeyInput, Primary, Stored, find_primary, ill_by_pages
-from exporter.derive.comparison.secondary import Times, judge_sides
+from exporter.derive.comparison.primary import KeyInput, Primary, Stored, find_primary, unhealthy_by_pages
+from exporter.derive.comparison.secondary import Times, compare_views
 from exporter.derive.comparison.signals import judge_signals
 from exporter.derive.history import RingHistory, Watched, advance, advance_partitions
 from exporter.derive.identity.member_processes import Gossipers, Owners
@@ -60,11 +60,11 @@ def judge_key(read: KeyInput, past: RingHistory, world: CycleContext) -> tuple[K
     primary, missing = _primary(read, past, limit.timeout, settings.period)
     ring = primary.value if isinstance(primary.value, Ring) else None
     lists = _token_lists(ring, read) if ring else None
-    told = (primary.clock, limit, past.since, world.now, shares(lists or {}), ill_by_pages(read, limit))
+    told = (primary.clock, limit, past.since, world.now, shares(lists or {}), unhealthy_by_pages(read, limit))
     members = health.judge_members(ring, _around(world, *told)) if ring else ()
     then = _advanced(past, primary, members, read, world)
-    sides = judge_sides(read, primary, past.standing, Times(limit.timeout, settings.period, world.now))
-    counted = judge_signals(read.signals, past.deviations, sides.views, world.now)
+    compared = compare_views(read, primary, past.standing, Times(limit.timeout, settings.period, world.now))
+    counted = judge_signals(read.signals, past.deviations, compared.views, world.now)
     facts = KeyFacts(
         key=read.key,
         ring=name,
@@ -79,9 +79,9 @@ def judge_key(read: KeyInput, past: RingHistory, world: CycleContext) -> tuple[K
         settings=settings,
         writes_by=_writes_by(name, world),
         ahead=ahead(read, settings.period),
-        views=(*sides.views, *counted.views),
-        distinct=MappingProxyType({**sides.distinct, **counted.distinct}),
-        secondary=_doubted(sides.secondary, missing),
+        views=(*compared.views, *counted.views),
+        distinct=MappingProxyType({**compared.distinct, **counted.distinct}),
+        secondary=_doubted(compared.secondary, missing),
         entries=len(content_of(primary.value)) if read.key == HA_KEY and primary.value else 0,
         returned_total=then.returned,
         lost=len(then.lost.keys() | then.parted),
@@ -89,7 +89,7 @@ def judge_key(read: KeyInput, past: RingHistory, world: CycleContext) -> tuple[K
         migration=world.rules.migration_of(read.key),
     )
     facts = _without_holes(_with_contents(facts, primary, lists, read, world), missing)
-    then = replace(then, standing=sides.standing, deviations=counted.deviations)
+    then = replace(then, standing=compared.standing, deviations=counted.deviations)
     return facts, replace(then, stored=past.stored or _is_stored(facts))
 
 
@@ -112,7 +112,7 @@ def _is_stored(facts: KeyFacts) -> bool:
 
 def _doubted(secondary: SecondaryFacts | None, missing: Absentees) -> SecondaryFacts | None:
     """A copy of a store that lacks parts of the primary may be incomplete."""
-    return replace(secondary, remembered=True) if secondary is not None and missing.names else secondary
+    return replace(secondary, by_pages=True) if secondary is not None and missing.names else secondary
 
 
 def _around(world: CycleContext, *told: Any) -> health.Surroundings:
@@ -167,7 +167,7 @@ def _advanced(
     world: CycleContext,
 ) -> RingHistory:
     value = primary.value
-    if value is None or primary.young:
+    if value is None or primary.recently_started:
         return past
     writing = frozenset(client.target for client in read.clients if client.writes)
     watched = replace(world.watched, writing=writing)
@@ -197,7 +197,7 @@ def _with_health(
         oldest_age=health.oldest_age(facts.members),
         token_conflicts=None if lists is None else count_conflicts(lists),
         without_tokens=health.without_tokens(facts.members, always=facts.ring in TOKEN_RINGS),
-        ghosts=health.ghosts(facts.members),
+        orphaned=health.orphaned_members(facts.members),
         quorum_margin=_margin(facts, world) if facts.members or _is_shown(read) else None,
     )
 
@@ -258,7 +258,7 @@ def _token_lists(primary: Ring, read: KeyInput) -> Mapping[str, Tokens] | None:
 
 
 def _lists_in(ring: Ring) -> Mapping[str, Tokens] | None:
-    owning = [m for m in ring.live().values() if m.own_state is not State.READ_ONLY]
+    owning = [m for m in ring.without_tombstones().values() if m.own_state is not State.READ_ONLY]
     if any(m.tokens.count and m.tokens.packed is None for m in owning):
         return None
     return {m.id: m.tokens for m in owning if m.tokens.packed is not None}

@@ -56,17 +56,17 @@ def judge_target(
     pages = _facts_of(*pages_of(seen), *_copies(seen))
     missed = _missed(pages, before)
     if not answers(seen) or known is None:
-        silent = _silent(seen, pages, missed, before, rules)
-        return replace(silent, why_none=why_none(silent))
+        facts = _not_answering(seen, pages, missed, before, rules)
+        return replace(facts, why_none=why_none(facts))
     found = _answering(seen, known, (*pages, *_facts_of(*seen.earlier)), before, (rules, names))
     why, told = why_none(found), ha_elections.counted(found, before)
     if not (why or told or missed):
         return found  # nearly always: a copy of each process in each cycle is not free
-    whole_at = _whole_at(before) if missed else None
-    return replace(found, why_none=why, elections=told, missed=missed, whole_at=whole_at)
+    complete_at = _complete_at(before) if missed else None
+    return replace(found, why_none=why, elections=told, missed=missed, complete_at=complete_at)
 
 
-def _silent(
+def _not_answering(
     seen: Observation, pages: tuple[PageFacts, ...], missed: int, before: TargetFacts | None, rules: Rules
 ) -> TargetFacts:
     return TargetFacts(
@@ -81,7 +81,7 @@ def _silent(
         pages=pages,
         seen_at=before.seen_at if before else None,
         missed=missed,
-        whole_at=_whole_at(before),
+        complete_at=_complete_at(before),
         member=before.member if before else "",
         elections=before.elections if before else None,
         **_history(seen, skew_of(seen), before),  # type: ignore[arg-type] # the fields' names
@@ -92,8 +92,8 @@ def _history(seen: Observation, skew: float | None, before: TargetFacts | None) 
     """Its starts; its rings and the beginning of its phase stand as they were until the keys are judged."""
     starts, restarts = _starts(seen, skew, before)
     kept = {"rings": before.rings, "phase_since": before.phase_since} if before else {}
-    gone = away(restarts, before, seen.metrics.asked_at)
-    return {"starts": starts, "restarts": restarts, "away": gone, **kept}
+    away_for = away(restarts, before, seen.metrics.asked_at)
+    return {"starts": starts, "restarts": restarts, "away": away_for, **kept}
 
 
 def _missed(pages: tuple[PageFacts, ...], before: TargetFacts | None) -> int:
@@ -111,15 +111,15 @@ def _is_refused(pages: Iterable[PageFacts]) -> bool:
     return any(page.name == "/metrics" and page.reason is Reason.REFUSED for page in pages)
 
 
-def _whole_at(before: TargetFacts | None) -> float | None:
+def _complete_at(before: TargetFacts | None) -> float | None:
     """When all of a process was read that something was missed of now."""
-    return None if before is None else before.whole_at if before.missed else before.seen_at
+    return None if before is None else before.complete_at if before.missed else before.seen_at
 
 
 def stands_in(target: TargetFacts, at: float) -> bool:
     """Whether the last reading of a process replaces what was missed of it now."""
-    whole = target.whole_at
-    return 0 < target.missed <= GOOD_FOR and whole is not None and at - whole <= GOOD_SECONDS
+    complete_at = target.complete_at
+    return 0 < target.missed <= GOOD_FOR and complete_at is not None and at - complete_at <= GOOD_SECONDS
 
 
 def _starts(
@@ -166,7 +166,7 @@ def _answering(
         skew=skews[0] if skews else None,
         clocks_apart=_clocks_apart(seen, skews),
         started=started,
-        young=is_young(clock, started, period_of(clients, config)),
+        recently_started=is_recently_started(clock, started, period_of(clients, config)),
         pages=pages,
         clients=clients,
         in_memory=kv_clients.in_memory(metrics, product) if metrics else frozenset(),
@@ -298,7 +298,7 @@ def _telling(seen: Observation) -> Iterator[Page[object]]:
     yield from (page for page in pages_of(seen) if page.clock is not None)
 
 
-def is_young(clock: float | None, started: float | None, period: float) -> bool:
+def is_recently_started(clock: float | None, started: float | None, period: float) -> bool:
     """Whether the process started within two heartbeat periods: it is not judged yet. A start in the future
     means a clock that was set back since, at an unknown time: it is judged.
     """
@@ -310,7 +310,7 @@ def product_of(seen: Observation, before: TargetFacts | None) -> Product:
     runs: a page that shows one is misread, or wrong.
     """
     shown, old = shown_by(seen), before.product if before else Product.UNKNOWN
-    if old is not Product.UNKNOWN and (shown is Product.UNKNOWN or _lives_on(seen, before)):
+    if old is not Product.UNKNOWN and (shown is Product.UNKNOWN or _is_same_start(seen, before)):
         return old
     return shown
 
@@ -324,12 +324,12 @@ def shown_by(seen: Observation) -> Product:
 
 def _products(seen: Observation, product: Product, before: TargetFacts | None) -> frozenset[Product]:
     """All products that a process has shown since it started."""
-    earlier = before.products if before is not None and _lives_on(seen, before) else frozenset[Product]()
+    earlier = before.products if before is not None and _is_same_start(seen, before) else frozenset[Product]()
     told = {shown_by(seen), product}
     return earlier if told <= earlier else earlier | told
 
 
-def _lives_on(seen: Observation, before: TargetFacts | None) -> bool:
+def _is_same_start(seen: Observation, before: TargetFacts | None) -> bool:
     started = seen.metrics.value.start_time if seen.metrics.value else None
     return before is not None and started is not None and started == before.started
 
@@ -371,16 +371,16 @@ def component_of(seen: Observation, before: TargetFacts | None) -> str:
 
 def is_blind(target: TargetFacts) -> bool:
     """Whether some KV client of a process may be unread."""
-    return not target.up or _metrics_failed(target) or is_mute(target)
+    return not target.up or _metrics_failed(target) or is_without_clients(target)
 
 
 def _metrics_failed(target: TargetFacts) -> bool:
     return any(page.name == "/metrics" and page.outcome is Outcome.FAILED for page in target.pages)
 
 
-def is_mute(target: TargetFacts) -> bool:
+def is_without_clients(target: TargetFacts) -> bool:
     """Whether a process shows a ring and no KV client: some client must have brought the ring there."""
-    if target.clients or target.young:
+    if target.clients or target.recently_started:
         return False
     shows = any(page.name in _RING_PATHS and page.outcome is Outcome.OK for page in target.pages)
     told = target.config.rings.values() if target.config else ()
@@ -396,4 +396,4 @@ def silence(target: TargetFacts, *, detail: bool = True) -> Culprit:
     failed = next((page for page in target.pages if page.outcome is Outcome.FAILED and page.reason), None)
     said = [failed.reason.value] if failed is not None and failed.reason is not None else []
     said += [failed.detail] if detail and failed is not None and failed.detail else []
-    return Culprit(Kind.PROCESS_SILENT, target.name, what=": ".join(said), why=target.why_none)
+    return Culprit(Kind.PROCESS_NOT_RESPONDING, target.name, what=": ".join(said), why=target.why_none)

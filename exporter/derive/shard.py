@@ -53,7 +53,7 @@ def part_of(share: Share, found: Judged, rules: Rules) -> Part:
         own=own,
         seen=_seen(having.values()),
         unseen=_unseen(having, found.gossip),
-        ghosts=_by_key((key.key, key.ghosts or ()) for key in found.keys),
+        orphaned=_by_key((key.key, key.orphaned or ()) for key in found.keys),
         claims=_by_key((key.key, _claims(key, _seen_by_all(having, share))) for key in found.keys),
         used=frozenset(key.key for key in ours),
         views=_views(ours, found.started),
@@ -66,15 +66,15 @@ def apart(
 ) -> tuple[tuple[KeyFacts, ...], GossipFacts | None]:
     """Take out of the judgement what a part of the processes cannot show."""
     if gossip is not None:
-        gossip = replace(gossip, strangers=(), absent=(), ring_strangers=())
-    return tuple(_without_ghosts(key) for key in keys), gossip
+        gossip = replace(gossip, unknown=(), absent=(), orphaned=())
+    return tuple(_without_orphaned(key) for key in keys), gossip
 
 
-def _without_ghosts(key: KeyFacts) -> KeyFacts:
-    if not key.ghosts:
+def _without_orphaned(key: KeyFacts) -> KeyFacts:
+    if not key.orphaned:
         return key
-    members = tuple(replace(member, ghost=None) if member.ghost else member for member in key.members)
-    return replace(key, ghosts=(), members=members)
+    members = tuple(replace(member, orphaned=None) if member.orphaned else member for member in key.members)
+    return replace(key, orphaned=(), members=members)
 
 
 def _digest(text: str) -> int:
@@ -98,14 +98,14 @@ def _members(
     lists = {id(gossip.members): gossip.members for gossip in gossips}
     alive = sorted({name for members in lists.values() for name in census_of(members).alive})
     labelled = {gossip.own_member for gossip in gossips if gossip.label is not None}
-    strangers = {stranger.name for stranger in found.gossip.strangers} if found.gossip else set()
+    unknown = {member.name for member in found.gossip.unknown} if found.gossip else set()
     ours = OwnMembers.of(found.known)
     here = {m.name for members in lists.values() for m in members if m.state in ALIVE and ours.has(m)}
     strange: dict[str, bool] = {}
     own: dict[str, bool] = {}
     for name in alive:
-        if name not in here and (name in strangers or is_expected(name, rules)):
-            strange[name] = name not in strangers
+        if name not in here and (name in unknown or is_expected(name, rules)):
+            strange[name] = name not in unknown
         else:
             own[name] = name in labelled
     return MappingProxyType(strange), MappingProxyType(own)
@@ -127,7 +127,7 @@ def _unseen(having: Mapping[str, TargetFacts], gossip: GossipFacts | None) -> fr
     """The members that no process here lists, and those without another process here to list them."""
     names = gossip.absent if gossip else ()
     if len(having) == 1:
-        names = tuple(name for name, target in having.items() if not target.young)
+        names = tuple(name for name, target in having.items() if not target.recently_started)
     members = {name: target.gossip.own_member for name, target in having.items() if target.gossip}
     return frozenset(member for name in names if (member := members.get(name)))
 

@@ -62,7 +62,7 @@ def gather(rows: Iterable[Row], max_series: int) -> Gathered:
             series[labels] += number
         else:
             repeated += 1
-    return Gathered(families, repeated + _cut(families, max_series))
+    return Gathered(families, repeated + _truncate(families, max_series))
 
 
 def _number(metric: Metric, value: float | None) -> float | None:
@@ -80,7 +80,7 @@ def _number(metric: Metric, value: float | None) -> float | None:
     return number
 
 
-def _cut(families: dict[Metric, Series], max_series: int) -> int:
+def _truncate(families: dict[Metric, Series], max_series: int) -> int:
     """Cut the largest families to one common size: first those with a `target`, then those by key, then
     `_UP`.
 

@@ -23,7 +23,7 @@ openmetrics_text: Callable[[Collector], bytes] = _untyped_openmetrics
 _number: Callable[[float], str] = floatToGoString
 
 
-class _Alone(Collector):
+class _SingleFamily(Collector):
     """One family to be written by the library."""
 
     def __init__(self, family: Family) -> None:
@@ -45,7 +45,7 @@ def text_of(families: Iterable[tuple[Metric, Series]], *, openmetrics: bool) -> 
 @lru_cache(maxsize=512)
 def _header(metric: Metric, openmetrics: bool) -> str:
     write = openmetrics_text if openmetrics else plain_text
-    return write(_Alone(family_of(metric, {}))).removesuffix(EOF).decode()
+    return write(_SingleFamily(family_of(metric, {}))).removesuffix(EOF).decode()
 
 
 def _lines(metric: Metric, series: Series) -> Iterator[str]:

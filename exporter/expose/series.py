@@ -187,7 +187,7 @@ def _ring(key: KeyFacts, known: bool) -> Rows:
     yield c.RING_LONGEST_TRANSITION_SECONDS, labels, key.longest_transition
     yield c.RING_TOKEN_CONFLICTS, labels, key.token_conflicts
     yield c.RING_MEMBERS_WITHOUT_TOKENS, labels, _size(key.without_tokens)
-    yield c.RING_GHOST_MEMBERS, labels, _size(key.ghosts)
+    yield c.RING_GHOST_MEMBERS, labels, _size(key.orphaned)
     yield c.RING_FOREIGN_MEMBERS, labels, _size(key.foreign)
     yield from _foreign(key.key, key.foreign or ())
     yield c.RING_QUORUM_MARGIN, labels, key.quorum_margin
@@ -238,7 +238,7 @@ def _secondary(key: KeyFacts, stores: tuple[StoreFacts, ...], *, is_mirrored: bo
         yield c.SECONDARY_UNREAD_VIEWS, labels, _unread(key, stores)
         return
     yield c.SECONDARY_UNREAD_VIEWS, labels, len(facts.unread)
-    if facts.unread and not _any_read(key, facts.side, stores):
+    if facts.unread and not _any_read(key, facts.store, stores):
         return  # nothing was compared, so nothing is missing nor equal
     if is_mirrored:  # what no client of the migration copies yet is not missing
         yield c.SECONDARY_KEY_MISSING, labels, facts.missing_key
@@ -262,10 +262,10 @@ def _unread(key: KeyFacts, stores: tuple[StoreFacts, ...]) -> int | None:
     return lost or None  # where the primary is what was not read, the secondary is unknown too
 
 
-def _any_read(key: KeyFacts, side: str, stores: tuple[StoreFacts, ...]) -> bool:
-    if side == "memberlist":
+def _any_read(key: KeyFacts, kind: str, stores: tuple[StoreFacts, ...]) -> bool:
+    if kind == "memberlist":
         return any(view.kind == "gossip" and view.known for view in key.views)
-    return any(store.kind == side and store.outcome is Outcome.OK for store in stores)
+    return any(store.kind == kind and store.outcome is Outcome.OK for store in stores)
 
 
 def _store(store: StoreFacts) -> Rows:
@@ -286,8 +286,8 @@ def _gossip(snapshot: Snapshot) -> Rows:
         yield c.GOSSIP_LABEL_TARGETS, (label,), count
     if gossip is not None and gossip.clusters:  # at least one member list was read
         yield c.GOSSIP_CLUSTERS, (), len(gossip.clusters)
-        strangers = [stranger for stranger in gossip.strangers if stranger.where == "gossip"]
-        yield c.GOSSIP_UNKNOWN_MEMBERS, (), len(strangers)
+        unknown = [member for member in gossip.unknown if member.where == "gossip"]
+        yield c.GOSSIP_UNKNOWN_MEMBERS, (), len(unknown)
         yield c.GOSSIP_FOREIGN_MEMBERS, (), len(gossip.foreign)
         yield from _foreign("", [stranger.name for stranger in gossip.foreign])
         for cluster in gossip.clusters[:NAMED] if len(gossip.clusters) > 1 else ():

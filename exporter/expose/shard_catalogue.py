@@ -23,9 +23,9 @@ VERDICTS = "0 failed, 1 unknown, 2 nothing here to check, 3 passed"
 JOINED: Mapping[Metric, Join] = MappingProxyType(
     {metric: metric.join for metric in c.ALL if metric.join not in ("", "whole")}
 )
-"""Families about all processes of which a shard has a part. Families without a part are in `WHOLE`."""
+"""Families about all processes of which a shard has a part. Families without a part are in `JUDGED_ANEW`."""
 
-WHOLE = frozenset(metric for metric in c.ALL if metric.join == "whole")
+JUDGED_ANEW = frozenset(metric for metric in c.ALL if metric.join == "whole")
 
 
 def _part(metric: Metric) -> Metric:
@@ -108,9 +108,9 @@ SHARD_VIEW_DIGEST = _own.gauge(
 
 # What the joining rules record for themselves, and for `check --prometheus` to read.
 COMPLETE = "fleet:kvmigration_shards:complete"
-STRANGERS = "member:kvmigration_shard_gossip_member:strangers"
+UNKNOWN_MEMBERS = "member:kvmigration_shard_gossip_member:strangers"
 ABSENT = "member:kvmigration_shard_unseen_member:absent"
-GHOSTS = "member:kvmigration_shard_ghost_member:ghosts"
+ORPHANED_MEMBERS = "member:kvmigration_shard_ghost_member:ghosts"
 UNMET = "key:kvmigration_shard_used_key:not_everywhere"
 PRESENT = "fleet:kvmigration_shards:present"
 UNBROKEN = "migration_step:kvmigration_gate_unbroken:timestamp_seconds"

@@ -32,7 +32,7 @@ def reported(snapshot: Snapshot, part: Part) -> Snapshot:
 def shard_rows(rows: Rows, snapshot: Snapshot, part: Part) -> Rows:
     """Every series of a shard, out of those of a single exporter with the same snapshot."""
     for metric, labels, value in rows:
-        if metric in s.WHOLE or metric in _COUNTED or _is_borrowed(metric, labels, part):
+        if metric in s.JUDGED_ANEW or metric in _COUNTED or _is_borrowed(metric, labels, part):
             continue
         yield s.PART_OF.get(metric, metric), labels, value
     yield from _owned_rows(snapshot, part)
@@ -100,7 +100,7 @@ def _members(part: Part, names: Mapping[str, str]) -> Rows:
         yield s.SHARD_OWN_MEMBER, (member, _word(labelled), _word(member in part.seen)), 1.0
     for member in part.unseen:
         yield s.SHARD_UNSEEN_MEMBER, (member,), 1.0
-    for key, members in part.ghosts.items():
+    for key, members in part.orphaned.items():
         for member in members:
             labels = (key, names.get(key) or ring_of(key), member, _word(key in part.used))
             yield s.SHARD_GHOST_MEMBER, labels, 1.0

@@ -55,13 +55,13 @@ def page() -> str:
 class _Page:
     """The sections of the page: each group of keys once, where it first comes up."""
 
-    def __init__(self, whole: Schema) -> None:
-        self.definitions: dict[str, Schema] = whole["$defs"]
-        self.places = dict(self._walk("", whole, set()))
-        self.whole = whole
+    def __init__(self, schema: Schema) -> None:
+        self.definitions: dict[str, Schema] = schema["$defs"]
+        self.places = dict(self._walk("", schema, set()))
+        self.schema = schema
 
     def sections(self) -> Iterator[str]:
-        yield self._section("", self.whole)
+        yield self._section("", self.schema)
         for reference, path in self.places.items():
             yield self._section(path, self.definitions[reference])
 

@@ -57,7 +57,7 @@ def _sections() -> Iterator[str]:
 
 def _one_of_several() -> Iterator[str]:
     parts = ", ".join(f"`{metric.name.removeprefix(PREFIX)}`" for metric in shards.JOINED)
-    whole = ", ".join(sorted(f"`{metric.name}`" for metric in shards.WHOLE))
+    whole = ", ".join(sorted(f"`{metric.name}`" for metric in shards.JUDGED_ANEW))
     yield f"## {shards.GROUP}\n\n{_SHARDS.format(parts=parts, whole=whole)}\n{_TABLE}"
     yield from map(_row, shards.OWN)
     yield ""

@@ -26,7 +26,7 @@ NOBODYS = "kvmigration-probe"  # a label that no cluster has; it names this expo
 RARELY = 60.0  # seconds between two pings that should be refused, at least: each leaves a line in a log
 AT_ONCE = 16
 MAX_PORT = 65_535
-REMEMBERED = 10_000  # our own addresses; rejections of them are our own
+MAX_ADDRESSES = 10_000  # our own addresses; rejections of them are our own
 
 
 @dataclass(slots=True)
@@ -131,7 +131,7 @@ class Probing:
 
     def _sent(self, address: str) -> None:
         self._sent_from[address] = None
-        while len(self._sent_from) > REMEMBERED:
+        while len(self._sent_from) > MAX_ADDRESSES:
             self._sent_from.popitem(last=False)
 
     def ours(self, label: str, source: str) -> bool:

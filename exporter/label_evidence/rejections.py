@@ -51,7 +51,7 @@ class LogSource(Protocol):
         """Let go of files and connections."""
 
 
-def nobody(_label: str, _source: str) -> bool:
+def no_process(_label: str, _source: str) -> bool:
     """No rejection is of our own making."""
     return False
 
@@ -59,7 +59,7 @@ def nobody(_label: str, _source: str) -> bool:
 class Reader:
     """Lines to labels. The same line comes again and again, so the last labels are cached."""
 
-    def __init__(self, ours: IsOwnProcess = nobody) -> None:
+    def __init__(self, ours: IsOwnProcess = no_process) -> None:
         self._ours = ours
         self._memo: dict[bytes, str] = {}
 
@@ -146,9 +146,9 @@ class Rejections:
         self._labels: set[str] = set()
         self._sources: list[_Counted] = []
         self._past: list[_Counted] = []  # sources of former configurations; their counts still count
-        self._gone: list[_Counted] = []
+        self._to_close: list[_Counted] = []
 
-    def use(self, wanted: Sequence[tuple[object, Make]], ours: IsOwnProcess = nobody) -> None:
+    def use(self, wanted: Sequence[tuple[object, Make]], ours: IsOwnProcess = no_process) -> None:
         """Take these sources instead, each as its entry and how it is made. A source with the same entry goes
         on: `make` gets it, and gives it back or one that continues it. Counts are kept. `ours` is whether a
         rejection, by label and source address, is of our own making.
@@ -167,14 +167,14 @@ class Rejections:
                 old.source = make(old.source)
                 self._sources.append(old)
         self._past += left
-        self._gone += left
+        self._to_close += left
 
     async def look(self, deadline: float) -> tuple[Rejection, ...]:
         """Read what is new in every source; the counts since we started to count, by raw process name."""
         for counted in self._sources:
             if counted.looking is None or counted.looking.done():
                 counted.looking = asyncio.create_task(self._look(counted, deadline))
-        await self._close(self._gone)
+        await self._close(self._to_close)
         tasks = [counted.looking for counted in self._sources if counted.looking is not None]
         if tasks:
             left = max(0.0, deadline - asyncio.get_running_loop().time())
@@ -212,12 +212,12 @@ class Rejections:
 
     async def close(self) -> None:
         """Stop reading and let go of everything."""
-        self._gone += self._sources
+        self._to_close += self._sources
         self._sources = []
-        await self._close(self._gone)
+        await self._close(self._to_close)
 
-    async def _close(self, gone: list[_Counted]) -> None:
-        closing = [gone.pop() for _ in range(len(gone))]
+    async def _close(self, to_close: list[_Counted]) -> None:
+        closing = [to_close.pop() for _ in range(len(to_close))]
         await asyncio.gather(*(counted.close() for counted in closing))
 
 

@@ -77,12 +77,12 @@ class Entry:
         return None
 
     @property
-    def born(self) -> float | None:
+    def registered(self) -> float | None:
         """Since when it is there as it is."""
         return None
 
     @property
-    def gone(self) -> bool:
+    def is_tombstone(self) -> bool:
         """Whether it is a tombstone."""
         return False
 
@@ -122,7 +122,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Member(Entry):
-    """One member of a ring. `time` is its heartbeat, `born` when it was registered."""
+    """One member of a ring. `time` is its heartbeat, `registered` when it was registered."""
 
     renewal: ClassVar[Renewal] = Renewal.HEARTBEAT
 
@@ -131,12 +131,12 @@ class Member(Entry):
     state: State = State.ACTIVE
     zone: str = ""
     time: float | None = None
-    born: float | None = None
+    registered: float | None = None
     read_only: bool = False
     tokens: Tokens = NO_TOKENS
 
     @property
-    def gone(self) -> bool:
+    def is_tombstone(self) -> bool:
         """Whether it has left."""
         return self.state is _LEFT
 
@@ -194,12 +194,12 @@ class Partition(Entry):
     tokens: Tokens = NO_TOKENS
 
     @property
-    def born(self) -> float | None:
+    def registered(self) -> float | None:
         """Since when it has been in its state."""
         return self.time
 
     @property
-    def gone(self) -> bool:
+    def is_tombstone(self) -> bool:
         """Whether it is deleted."""
         return self.state is _DELETED
 
@@ -255,7 +255,7 @@ class Replica(Entry):
     elected_changes: int | None = None
 
     @property
-    def gone(self) -> bool:
+    def is_tombstone(self) -> bool:
         """Whether the entry was deleted."""
         return bool(self.deleted_at)
 

@@ -86,7 +86,7 @@ class TargetFacts:
     skew: float | None = None  # its clock less ours, seconds
     clocks_apart: float = 0.0  # between the clocks of its pages, seconds
     started: float | None = None  # by its own clock
-    young: bool = False  # recently started (within two heartbeat periods): not judged
+    recently_started: bool = False  # recently started (within two heartbeat periods): not judged
     starts: tuple[Start, ...] = ()  # of the last minutes, oldest first; the newest is always there
     restarts: int = 0  # counted since it is watched
     away: float | None = None  # how long it did not answer in its last restart, a cycle included, seconds
@@ -106,7 +106,7 @@ class TargetFacts:
     traffic_rate: float | None = None  # requests a second, as the read-write guide counts them
     seen_at: float | None = None  # our clock, last cycle with any page
     missed: int = 0  # cycles in a row in which a page of it was not read, this one included
-    whole_at: float | None = None  # our clock, the last cycle in which none was; only where one is missed
+    complete_at: float | None = None  # our clock, the last cycle in which none was; only where one is missed
     member: str = ""  # its own name in the gossip, as last read
     ha_elections: float | None = None  # elected replica changes it counted, summed over its entries
     elections: Elections | None = None  # None: it has no HA tracker
@@ -134,7 +134,7 @@ class GossipTarget:
     rejoin_interval: float | None = None
     own_member: str = ""  # its own name in the gossip, "" where unknown
     keys: tuple[str, ...] = ()
-    alone: bool = False  # its member list has only itself
+    isolated: bool = False  # its member list has only itself
     quiet_keys: tuple[str, ...] = ()  # of `keys`, those read that have no living member left
     busy_keys: tuple[str, ...] = ()  # of `keys`, the rings read that have one
 
@@ -152,7 +152,7 @@ class MemberFacts:
     tokens: int
     group: str = ""
     ownership: float | None = None  # its part of the ring, 0 to 1; None without token lists
-    ghost: bool | None = None  # belongs to no answering target and to no gossip member
+    orphaned: bool | None = None  # belongs to no answering target and to no gossip member
     target: str = ""  # its process, "" where unknown
     registered: float | None = None
     since: float | None = None  # when this state was first observed, our clock
@@ -164,7 +164,7 @@ class MemberFacts:
 class SecondaryFacts:
     """The secondary against the primary, one key. Counts are over the union of the views read."""
 
-    side: str  # what the secondary is: "memberlist", "consul", "etcd"
+    store: str  # what the secondary is: "memberlist", "consul", "etcd"
     missing_key: bool
     missing_in: tuple[str, ...]  # names of the views that lack the key
     lag: float | None
@@ -175,7 +175,7 @@ class SecondaryFacts:
     settled_missing_in: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()  # views that could not be read: the rest is no proof
     differences: tuple[Difference, ...] = ()  # at most some hundreds, for the page and `diff`
-    remembered: bool = False  # the primary was incomplete: compared with the processes' pages of it
+    by_pages: bool = False  # the primary was incomplete: compared with the processes' pages of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ class KeyFacts:
     longest_transition: float | None = None  # of a member leaving, joining or pending, seconds; 0: none is
     token_conflicts: int | None = None
     without_tokens: tuple[str, ...] | None = None
-    ghosts: tuple[str, ...] | None = None
+    orphaned: tuple[str, ...] | None = None
     quorum_margin: int | None = None
     returned_total: int = 0
     lost: int = 0  # members or partitions still missing since it lost half or more of them at once
@@ -224,7 +224,7 @@ class KeyFacts:
         return self.partitions if self.kind == "partition" else len(self.members)
 
     @property
-    def things(self) -> str:
+    def entry_noun(self) -> str:
         """What it has, in the plural."""
         return "partitions" if self.kind == "partition" else "members"
 
@@ -235,7 +235,7 @@ class KeyFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
+class UnknownMember:
     """A gossip or ring member that belongs to no watched process."""
 
     name: str
@@ -256,11 +256,13 @@ class GossipFacts:
     """Processes that do not list every process of their cluster."""
     heard: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Age of the newest heartbeat of another process in each process's copies, seconds."""
-    strangers: tuple[Stranger, ...] = ()
-    ring_strangers: tuple[Stranger, ...] = ()  # ring members without a process: orphaned members
-    namesakes: tuple[Stranger, ...] = ()  # members elsewhere with our process's name: unknown if they stay
-    doubtful: tuple[Stranger, ...] = ()  # at the address of a process with an unknown member
-    foreign: tuple[Stranger, ...] = ()  # of `strangers`, those of another product, cluster or release
+    unknown: tuple[UnknownMember, ...] = ()
+    orphaned: tuple[UnknownMember, ...] = ()  # ring members without a process: orphaned members
+    namesakes: tuple[
+        UnknownMember, ...
+    ] = ()  # members elsewhere with our process's name: unknown if they stay
+    doubtful: tuple[UnknownMember, ...] = ()  # at the address of a process with an unknown member
+    foreign: tuple[UnknownMember, ...] = ()  # of `unknown`, those of another product, cluster or release
     absent: tuple[str, ...] = ()
     unknown_keys: tuple[str, ...] = ()
     foreign_keys: tuple[str, ...] = ()  # of `unknown_keys`, those that only another product has

@@ -139,7 +139,7 @@ class Ring:
     members: Mapping[str, Member]
     now: float | None = None
 
-    def live(self) -> dict[str, Member]:
+    def without_tombstones(self) -> dict[str, Member]:
         """The members less the tombstones, which are no members."""
         left = State.LEFT  # a constant: every member of every view is compared with it
         return {name: member for name, member in self.members.items() if member.state is not left}

@@ -37,15 +37,15 @@ class WriterFacts:
 @dataclass(frozen=True, slots=True)
 class PartitionFacts:
     """One partition that is not deleted, compared with the members of its owners' ring. `alive` are the
-    owners that are healthy members, `None` where that ring was not read; `gone` those that are neither member
-    nor process.
+    owners that are healthy members, `None` where that ring was not read; `vanished` those that are neither
+    member nor process.
     """
 
     number: int
     state: PartitionState
     owners: Names = ()
     alive: Names | None = None
-    gone: Names = ()
+    vanished: Names = ()
 
     @property
     def is_ownerless(self) -> bool:

@@ -53,7 +53,7 @@ class Part:
     """Of the own members, those in the list of another process watched here."""
     unseen: frozenset[str] = frozenset()
     """Of the own members, those that are expected and in the list of no other process watched here."""
-    ghosts: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    orphaned: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By key, the ring members that belong to no process watched here."""
     used: frozenset[str] = frozenset()
     """Keys that some process watched here uses: further keys in a shared store are not judged."""

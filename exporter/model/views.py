@@ -78,8 +78,8 @@ class ViewFacts:
     judged: bool = True  # False for a recently started process
     against: Comparison | None = None  # against the primary, where this view is of the secondary
     read_at: float | None = None
-    odd: bool = False  # it differed from most views that were read together with it
-    whole: bool = True  # False: it lists HA entries that were never read
+    diverged: bool = False  # it differed from most views that were read together with it
+    complete: bool = True  # False: it lists HA entries that were never read
     last: ViewFacts | None = None  # of one that was not read: the earlier reading
 
     @property

@@ -15,7 +15,7 @@ FIRST = 60.0  # seconds
 LONGEST = 600.0
 HEAVY = 500_000  # bytes; a body of so many that gave nothing has cost about as much as one too large
 MUCH = 8 * HEAVY  # bytes that came before the time was up; fewer are a slow network's
-_CUT = frozenset({Reason.TIMEOUT, Reason.DEADLINE, Reason.CLOSED})
+_INTERRUPTED = frozenset({Reason.TIMEOUT, Reason.DEADLINE, Reason.CLOSED})
 MOST = 200  # pages of one process; its keys are its own to name
 REST = "*"  # all further paths, once there are so many
 
@@ -57,5 +57,5 @@ class Pauses:
 
 
 def _costs_much(reason: Reason | None, size: int) -> bool:
-    in_vain = (reason is Reason.DECODE and size > HEAVY) or (reason in _CUT and size > MUCH)
+    in_vain = (reason is Reason.DECODE and size > HEAVY) or (reason in _INTERRUPTED and size > MUCH)
     return in_vain or reason is Reason.TOO_LARGE

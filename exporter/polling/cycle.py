@@ -178,25 +178,25 @@ class Poller:
 
     async def _read(self, plan: Plan, visits: tuple[Visit, ...], deadline: float) -> _Read:
         """Make the rounds. No round waits for a process that is late now, or was late or down last time."""
-        alone = Stragglers(deadline)
-        prompt = [visit for visit in visits if not (visit.memory.silent or visit.memory.late)]
+        stragglers = Stragglers(deadline)
+        prompt = [visit for visit in visits if not (visit.memory.not_responding or visit.memory.late)]
         async for visit in in_portions(visits):
-            if visit.memory.silent or visit.memory.late:
+            if visit.memory.not_responding or visit.memory.late:
                 visit.memory.late = False
-                alone.add(self._alone(visit))
-        prompt = await alone.prompt(prompt, Visit.read_metrics, self._rest)
+                stragglers.add(self._straggler(visit))
+        prompt = await stragglers.prompt(prompt, Visit.read_metrics, self._rest)
         async for visit in in_portions(prompt):
-            if visit.memory.silent:
-                alone.add(self._rest(visit))
-        prompt = [visit for visit in prompt if not visit.memory.silent]
-        stores, sweep = await self._both_sides(plan, prompt, deadline, alone)
-        await alone.finish()
+            if visit.memory.not_responding:
+                stragglers.add(self._rest(visit))
+        prompt = [visit for visit in prompt if not visit.memory.not_responding]
+        stores, sweep = await self._stores_and_views(plan, prompt, deadline, stragglers)
+        await stragglers.finish()
         for visit in visits:
             visit.spending.let_go()
         observed = tuple([visit.observation() async for visit in in_portions(visits)])
         return _Read(observed, stores, sweep)
 
-    async def _alone(self, visit: Visit) -> None:
+    async def _straggler(self, visit: Visit) -> None:
         began = asyncio.get_running_loop().time()
         await visit.read_metrics()
         await self._rest(visit)
@@ -213,7 +213,9 @@ class Poller:
             await self._rings_in_turn(visit)
         else:
             await asyncio.gather(self._rings_in_turn(visit), visit.read_gossip())
-        if not visit.memory.silent and self._has_turn(visit.memory.values_read_at or visit.memory.since):
+        if not visit.memory.not_responding and self._has_turn(
+            visit.memory.values_read_at or visit.memory.since
+        ):
             await self._values(visit)
 
     async def _rings_in_turn(self, visit: Visit) -> None:
@@ -229,7 +231,7 @@ class Poller:
     def _late(self, prompt: Iterable[Visit]) -> list[Memory]:
         """The processes that go on by themselves, without those that do not respond."""
         names = {visit.target.name for visit in prompt}
-        return [m for name, m in self._memories.items() if name not in names and not m.silent]
+        return [m for name, m in self._memories.items() if name not in names and not m.not_responding]
 
     async def _gossip_of(self, visit: Visit) -> None:
         await visit.read_gossip()
@@ -238,21 +240,23 @@ class Poller:
     async def _values(self, visit: Visit) -> None:
         await visit.read_values(self._entries.chosen)
 
-    async def _both_sides(
-        self, plan: Plan, visits: list[Visit], deadline: float, alone: Stragglers
+    async def _stores_and_views(
+        self, plan: Plan, visits: list[Visit], deadline: float, stragglers: Stragglers
     ) -> tuple[tuple[StoreContent, ...], float]:
         if external_is_primary(visits):
             now = asyncio.get_running_loop().time()
             in_time = now + STORE_SHARE * (deadline - now)
             stores, (visits, sweep) = await asyncio.gather(
-                self._read_stores(plan, in_time), self._rings(plan, visits, alone)
+                self._read_stores(plan, in_time), self._rings(plan, visits, stragglers)
             )
-            return stores, await self._gossip(plan, visits, alone, sweep)
-        visits, sweep = await self._rings(plan, visits, alone)
-        sweep = await self._gossip(plan, visits, alone, sweep)
+            return stores, await self._gossip(plan, visits, stragglers, sweep)
+        visits, sweep = await self._rings(plan, visits, stragglers)
+        sweep = await self._gossip(plan, visits, stragglers, sweep)
         return await self._read_stores(plan, deadline), sweep
 
-    async def _rings(self, plan: Plan, visits: list[Visit], alone: Stragglers) -> tuple[list[Visit], float]:
+    async def _rings(
+        self, plan: Plan, visits: list[Visit], stragglers: Stragglers
+    ) -> tuple[list[Visit], float]:
         """Read the due ring pages. Returns the visits done in time, and seconds until all are read."""
         having = {visit.target.name: visit for visit in visits}
         kinds = {name: visit.clients for name, visit in having.items()}
@@ -262,7 +266,7 @@ class Poller:
 
         async def read(names: Iterable[str], size: float) -> set[str]:
             turn = [having[name] for name in names]
-            done = await alone.prompt(turn, self._rings_of, self._gossip_of, _room(size))
+            done = await stragglers.prompt(turn, self._rings_of, self._gossip_of, _room(size))
             return {visit.target.name for visit in turn if visit not in done}
 
         first, late = frozenset[str](), set[str]()
@@ -289,14 +293,14 @@ class Poller:
     async def _rings_of(self, visit: Visit) -> None:
         await visit.read_rings(self.plan.pages)
 
-    async def _gossip(self, plan: Plan, visits: list[Visit], alone: Stragglers, beside: float) -> float:
+    async def _gossip(self, plan: Plan, visits: list[Visit], stragglers: Stragglers, beside: float) -> float:
         """Read the gossip, and the copies of the processes that are due. Returns the seconds until all are
         read in full. `beside` are those of the ring pages.
         """
         ha = self._ha_keys()  # the configurations have been read since the visits began
         for visit in visits:
             visit.ha = ha
-        prompt = await alone.prompt(visits, Visit.read_gossip, self._values)
+        prompt = await stragglers.prompt(visits, Visit.read_gossip, self._values)
         having = {v.target.name: v for v in prompt if v.gossip.value is not None}
         last = {name: Last(v.memory.values_read_at, v.memory.value_bytes) for name, v in having.items()}
         late = [m for m in self._late(prompt) if m.value_bytes]
@@ -309,7 +313,7 @@ class Poller:
         again = frozenset(filter(self._is_in_doubt(ha), listed))
         self._entries.take(listed, math.ceil(turn.sweep_seconds / plan.interval), again)
         chosen = [having[name] for name in sorted(turn.targets)]
-        await alone.prompt(chosen, self._values, _no_rest, _room(_mean(last)))
+        await stragglers.prompt(chosen, self._values, _no_rest, _room(_mean(last)))
         return max(beside, turn.sweep_seconds)
 
     def _is_in_doubt(self, ha: HaKeys) -> Callable[[str], bool]:

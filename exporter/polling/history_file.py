@@ -16,7 +16,7 @@ from types import MappingProxyType
 import msgspec
 
 from exporter.config import Config
-from exporter.derive.history import FORGET_GONE, History, RingHistory
+from exporter.derive.history import FORGET_VANISHED, History, RingHistory
 from exporter.log import logger
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import State
@@ -152,7 +152,7 @@ def recalled(kept: Kept, now: float) -> History:
     """The history in a file. A future time is replaced by now: clocks are set back. A ring that no page
     showed for a day is dropped.
     """
-    rings = {key: _recalled(ring, now) for key, ring in kept.rings.items() if now - ring.at < FORGET_GONE}
+    rings = {key: _recalled(ring, now) for key, ring in kept.rings.items() if now - ring.at < FORGET_VANISHED}
     stores = {title: _known(title, store, now) for title, store in kept.stores.items()}
     places = {(kind, key): said for kind, keys in kept.places.items() for key, said in keys.items()}
     return History(

@@ -34,7 +34,7 @@ async def none_rejected(_: float) -> tuple[Rejection, ...]:
     return ()
 
 
-async def _nobody_asked(_: Iterable[Observation], __: float) -> tuple[ProbeResult, ...]:
+async def _no_probe(_: Iterable[Observation], __: float) -> tuple[ProbeResult, ...]:
     return ()
 
 
@@ -54,7 +54,7 @@ class Plan:
     discovered: Callable[[], Mapping[str, int]] = lambda: {}
     unsure: Callable[[], Unwatched] = Unwatched  # what discovery cannot name, or not reach
     rejections: Callable[[float], Awaitable[tuple[Rejection, ...]]] = none_rejected
-    probes: Callable[[Iterable[Observation], float], Awaitable[tuple[ProbeResult, ...]]] = _nobody_asked
+    probes: Callable[[Iterable[Observation], float], Awaitable[tuple[ProbeResult, ...]]] = _no_probe
     look_up: Callable[[Iterable[Iterable[str]]], Awaitable[Mapping[str, str]]] = _nothing_found
     before_cycle: Callable[[], Awaitable[None]] = _nothing
     after_cycle: Callable[[Snapshot], Awaitable[None]] = _no_more

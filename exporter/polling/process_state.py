@@ -11,7 +11,7 @@ from exporter.model.pages import BuildInfo, Outcome, Page, ProcessConfig, Produc
 from exporter.polling.backoff import Pauses
 from exporter.sources.http.fetcher import Fetcher
 
-YOUNG = 120.0  # seconds; rings of a process that starts come up one after the other
+STARTING = 120.0  # seconds; rings of a process that starts come up one after the other
 EARLY = 2.0  # seconds by which a start may seem to be in the future: pages have integer seconds
 
 
@@ -40,7 +40,7 @@ class Memory:
     started: float | None = None
     product: Product = Product.UNKNOWN
     layout: Layout | None = None
-    silent: bool = False  # did not respond last time: no round waits for it
+    not_responding: bool = False  # did not respond last time: no round waits for it
     late: bool = False  # was not done when a round's time was up: the next cycle reads it apart
     value_bytes: int = 0  # of all gossip values, last time they were read
     values_read_at: float = 0.0
@@ -79,20 +79,20 @@ class Memory:
         """Drop how its pages ended: after a restart or an outage this does not apply any more."""
         self.rings_ended = self.values_ended = ()
 
-    def is_young(self, clock: float | None, now: float) -> bool:
+    def is_starting(self, clock: float | None, now: float) -> bool:
         """Whether it started a moment ago. Without a start time: whether it was first read, or a restart was
         observed, a moment ago. `clock` is its own, where it has a time. A start in the future is of a clock
         that was set back since.
         """
         if self.started is None:
-            return now - self.since < YOUNG
-        return -EARLY <= (now if clock is None else clock) - self.started < YOUNG
+            return now - self.since < STARTING
+        return -EARLY <= (now if clock is None else clock) - self.started < STARTING
 
-    def is_to_come(self, path: str, *, young: bool) -> bool:
+    def is_to_come(self, path: str, *, starting: bool) -> bool:
         """Whether this process has a page that is absent now. It has if the page was there since the start,
         or before a start that is still in progress.
         """
-        return path in self.had and (young or self.had[path] == self.started)
+        return path in self.had and (starting or self.had[path] == self.started)
 
     def _undate(self) -> None:
         self.config_due = self.values_read_at = self.rings_read_at = self.since = 0.0

@@ -85,10 +85,10 @@ async def _then(task: asyncio.Task[None], rest: Work, visit: Visit) -> None:
     await rest(visit)
 
 
-async def in_portions(things: Iterable[T]) -> AsyncIterator[T]:
+async def in_portions(items: Iterable[T]) -> AsyncIterator[T]:
     """Yield a few in each round of the loop, so that starting a thousand does not block it."""
-    for number, thing in enumerate(things, start=1):
-        yield thing
+    for number, item in enumerate(items, start=1):
+        yield item
         if number % STARTED == 0:
             await asyncio.sleep(0)
 

@@ -22,18 +22,18 @@ _DIGEST_BITS = 48  # a Prometheus sample represents 53 exactly
 
 def share_out(targets: Iterable[Target], shard: int, shards: int) -> tuple[tuple[Target, ...], Share]:
     """The processes that this shard watches, and how they are shared."""
-    everybody = tuple(targets)
-    common = _common(everybody)
-    mine = {t.name for t in everybody if shard_of(t.name, shards) == shard}
+    all_targets = tuple(targets)
+    common = _common(all_targets)
+    mine = {t.name for t in all_targets if shard_of(t.name, shards) == shard}
     share = Share(
         shard=shard,
         shards=shards,
-        digest=digest_of(f"{t.name} {t.component}" for t in everybody),
+        digest=digest_of(f"{t.name} {t.component}" for t in all_targets),
         common=common,
         borrowed=common - mine,
-        crowded=frozenset(host_in(t.url) for t in everybody if t.name not in mine | common),
+        crowded=frozenset(host_in(t.url) for t in all_targets if t.name not in mine | common),
     )
-    return tuple(t for t in everybody if t.name in mine | common), share
+    return tuple(t for t in all_targets if t.name in mine | common), share
 
 
 def shard_of(name: str, shards: int) -> int:

@@ -69,9 +69,9 @@ def whose_turn(
     `late` processes go on by themselves and keep their own turn (`is_due`), with a part of the places.
     """
     names = sorted(last, key=lambda name: (last[name].read_at, name))
-    everybody = len(names) + len(late)
+    total = len(names) + len(late)
     sizes = [known.size for known in (*last.values(), *late)]
-    asked = everybody, len(bad.intersection(names)), pace.interval
+    asked = total, len(bad.intersection(names)), pace.interval
     least = AT_LEAST_AT_REST if pace.at_rest else AT_LEAST
     places = _affordable(sizes, least)
     if pace.within is not None:
@@ -79,12 +79,12 @@ def whose_turn(
     elif pace.beside > pace.interval:
         places = min(places, max(least, _needed(*asked, pace.beside + pace.interval)))
     if pace.at_rest:
-        places = min(places, max(AT_REST, everybody // SHARE))
-    places = min(everybody, max(PAIR, pace.views or places))
-    if places >= everybody:
+        places = min(places, max(AT_REST, total // SHARE))
+    places = min(total, max(PAIR, pace.views or places))
+    if places >= total:
         return Turn(frozenset(names), pace.interval if names else 0.0)
-    cycles = math.ceil(everybody / max(1, places - 1))
-    places = min(len(names), max(PAIR, places - round(places * len(late) / everybody)))
+    cycles = math.ceil(total / max(1, places - 1))
+    places = min(len(names), max(PAIR, places - round(places * len(late) / total)))
     first = [name for name in names if name in bad][: (places - 1) // 2]
     again = [name for name in names[-1:] if last[name].read_at and name not in first]
     others = [name for name in names if name not in first and name not in again]
@@ -93,9 +93,9 @@ def whose_turn(
     return Turn(frozenset(chosen), max(cycles, math.ceil(len(names) / max(1, rest))) * pace.interval)
 
 
-def _needed(everybody: int, suspected: int, interval: float, within: float) -> int:
+def _needed(total: int, suspected: int, interval: float, within: float) -> int:
     """Places for all in time, less one cycle, besides suspects and the process that is read again."""
-    each = math.ceil(everybody / max(1, math.floor(within / interval) - 1))
+    each = math.ceil(total / max(1, math.floor(within / interval) - 1))
     return each + min(suspected, each) + 1
 
 
@@ -154,8 +154,8 @@ def listed_by_several(lists: Sequence[frozenset[str]]) -> frozenset[str]:
     if len(lists) <= 2:
         return frozenset().union(*lists)
     count = Counter(name for names in lists for name in names)
-    alone = sorted(name for name, lists_it in count.items() if lists_it == 1)
-    return frozenset(count).difference(alone[HA_AGAIN:])
+    listed_by_one = sorted(name for name, lists_it in count.items() if lists_it == 1)
+    return frozenset(count).difference(listed_by_one[HA_AGAIN:])
 
 
 def suspects(snapshot: Snapshot | None, kind: str = "gossip") -> frozenset[str]:
@@ -173,7 +173,7 @@ def suspects(snapshot: Snapshot | None, kind: str = "gossip") -> frozenset[str]:
 def _is_suspect(view: ViewFacts) -> bool:
     found = view.against
     behind = view.staleness is not None and view.staleness > BEHIND
-    return bool(view.lacks or view.odd or behind or (found and (found.missing_key or found.settled)))
+    return bool(view.lacks or view.diverged or behind or (found and (found.missing_key or found.settled)))
 
 
 Versions = Mapping[str, Mapping[str, int]]  # of the copies in each process's gossip, by key

@@ -61,7 +61,7 @@ READ_CONFIG_AGAIN = 60.0  # it changes by a restart, which is noticed at once; t
 READ_RARELY = 300.0
 BIG = HEAVY  # bytes; decoding more than this leaves the loop: it can take more than some milliseconds
 UNREACHABLE = frozenset({Reason.REFUSED, Reason.DNS, Reason.TLS})  # no connection, for any page
-SILENT = UNREACHABLE | {Reason.TIMEOUT, Reason.DEADLINE}
+NOT_RESPONDING = UNREACHABLE | {Reason.TIMEOUT, Reason.DEADLINE}
 
 
 @dataclass(slots=True)
@@ -126,11 +126,11 @@ class Visit:
                 self.memory.restarted(told.start_time)
             if told.product is not Product.UNKNOWN:
                 self.memory.product = told.product
-        self.memory.silent = self.metrics.reason in SILENT
-        if self.memory.silent:
+        self.memory.not_responding = self.metrics.reason in NOT_RESPONDING
+        if self.memory.not_responding:
             self.memory.forget_endings()
         await self._read_config()
-        if not self.memory.silent:
+        if not self.memory.not_responding:
             await self._read_others(Round.METRICS)
             await asyncio.gather(*map(self._read_rarely, kinds_of(self.kind, Round.RARELY)))
         if self.memory.build is None and told is not None and not told.version:
@@ -165,7 +165,7 @@ class Visit:
             asked.append(await self._page(path, self._decode_config))
             if asked[-1].outcome is Outcome.OK:
                 self.memory.config_path = path
-            if asked[-1].outcome is Outcome.OK or asked[-1].reason in SILENT:
+            if asked[-1].outcome is Outcome.OK or asked[-1].reason in NOT_RESPONDING:
                 return asked[-1]
         return next((page for page in asked if page.outcome is Outcome.FAILED), asked[0])
 
@@ -213,7 +213,7 @@ class Visit:
         self.memory.ring_paths = frozenset(
             path
             for path, outcome in outcomes.items()
-            if outcome is not Outcome.ABSENT or self.memory.is_to_come(path, young=self._young)
+            if outcome is not Outcome.ABSENT or self.memory.is_to_come(path, starting=self._starting)
         )
 
     def put_off_rings(self, pages: Iterable[RingPage] | None = None) -> None:
@@ -286,8 +286,8 @@ class Visit:
         return due or path in self.memory.had or (bool(key) and key in self._served)
 
     @property
-    def _young(self) -> bool:
-        return self.memory.is_young(self.metrics.clock, self.now())
+    def _starting(self) -> bool:
+        return self.memory.is_starting(self.metrics.clock, self.now())
 
     async def read_gossip(self) -> None:
         """Third round: its member list and its keys."""
@@ -356,7 +356,7 @@ class Visit:
         self._size += len(answer.body)
         page = await self._decoded(path, answer, decode)
         self.memory.pauses.learn(path, page, answer.received, self.now())
-        if page.outcome is Outcome.ABSENT and not self._young:
+        if page.outcome is Outcome.ABSENT and not self._starting:
             self.memory.absent_until[path] = self.now() + ASK_ABSENT_AGAIN * self.jitter()
         return page
 

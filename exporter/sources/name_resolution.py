@@ -13,7 +13,7 @@ from functools import partial
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from exporter.sources.discovery.found_targets import is_nobody
+from exporter.sources.discovery.found_targets import is_no_process
 
 _THREADS = 32
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
@@ -41,7 +41,7 @@ class Resolver(AbstractResolver):
                 hostname=host, host=str(address[0]), port=port, family=kind, proto=proto, flags=_NUMERIC
             )
             for kind, _, proto, _, address in found
-            if not is_nobody(str(address[0]).partition("%")[0])
+            if not is_no_process(str(address[0]).partition("%")[0])
         ]
         if not allowed:
             raise OSError("the name leads to no address where a process can be")

@@ -11,11 +11,11 @@ from exporter.expose import catalogue, shard_catalogue
 from exporter.expose.shard_catalogue import (
     ABSENT,
     COMPLETE,
-    GHOSTS,
     HELD,
+    ORPHANED_MEMBERS,
     PRESENT,
-    STRANGERS,
     UNBROKEN,
+    UNKNOWN_MEMBERS,
     UNMET,
 )
 
@@ -24,9 +24,9 @@ SCRAPED = frozenset({"cluster", "namespace", "job", "instance"})
 RECORDED = {
     PRESENT: frozenset[str](),
     COMPLETE: frozenset[str](),
-    STRANGERS: frozenset({"member"}),
+    UNKNOWN_MEMBERS: frozenset({"member"}),
     ABSENT: frozenset({"member"}),
-    GHOSTS: frozenset({"key", "ring", "member"}),
+    ORPHANED_MEMBERS: frozenset({"key", "ring", "member"}),
     UNMET: frozenset({"key"}),
     shards.FAILING: frozenset({"check"}),
     shards.OPEN_QUESTION: frozenset({"check"}),

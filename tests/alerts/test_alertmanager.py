@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from alerts.alertmanager import RANKS
-from alerts.causes import ONE_THING, effects, kept, memory
+from alerts.causes import SAME_FAULT, effects, kept, memory
 from alerts.registry import ALERTS, NAMES
 from alerts.rule import Alert, Severity
 from tests import real_servers
@@ -50,7 +50,7 @@ def muted() -> list[tuple[Rated, Rated]]:
 
 
 def test_inhibitions_name_alerts_that_exist() -> None:
-    for source, target in ONE_THING.items():
+    for source, target in SAME_FAULT.items():
         for part in f"{source}|{target}".split("|"):
             assert any(re.fullmatch(part, name) for name in NAMES), part
 

@@ -98,7 +98,7 @@ def test_what_joins_shards_has_the_labels_that_one_exporter_gives_it(record: Rec
 
 def test_every_family_of_the_whole_is_joined_and_by_one_rule() -> None:
     names = [record.name for record in SHARD_RECORDS]
-    whole = {metric.name for metric in (*shard_catalogue.JOINED, *shard_catalogue.WHOLE)}
+    whole = {metric.name for metric in (*shard_catalogue.JOINED, *shard_catalogue.JUDGED_ANEW)}
     assert sorted(names) == sorted(whole | promql.RECORDED.keys())
 
 

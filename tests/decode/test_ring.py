@@ -29,7 +29,7 @@ def expected(made: Made, *, digest: bool, read_only: bool = True) -> Member:
         state=made.state,
         zone=made.zone,
         time=made.heartbeat or None,
-        born=made.registered or None,
+        registered=made.registered or None,
         read_only=made.read_only and read_only,
         tokens=Tokens(len(made.tokens), made.digest if digest else None),
     )
@@ -84,7 +84,7 @@ def test_a_page_of_2020_has_fewer_columns_and_another_name_for_the_first() -> No
     found = decode_ring(pages.cortex_html([MADE], old=True))
     assert found is not None
     member = found.members["ingester-0"]
-    assert (member.address, member.zone, member.born) == ("10.0.0.1:9095", "", None)
+    assert (member.address, member.zone, member.registered) == ("10.0.0.1:9095", "", None)
     assert (member.time, member.tokens) == (NOW - 5, Tokens(2))
 
 

@@ -38,7 +38,7 @@ def test_the_bytes_of_a_ring_round_trip(made: list[Made]) -> None:
             state=each.state,
             zone=each.zone,
             time=each.heartbeat or None,
-            born=each.registered or None,
+            registered=each.registered or None,
             read_only=each.read_only,
             tokens=Tokens(len(each.tokens), each.digest),
         )

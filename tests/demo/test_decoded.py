@@ -53,7 +53,7 @@ def test_ring_pages_decode_to_the_models_members(product: str, as_json: bool) ->
     assert decoded.now == pytest.approx(cluster.now, abs=0.01)
     for name, member in decoded.members.items():
         assert member.time == model[name].timestamp
-        assert member.born == model[name].registered
+        assert member.registered == model[name].registered
         assert (member.address, member.zone) == (model[name].addr, model[name].zone)
         assert (member.state, member.tokens.count) == (State.ACTIVE, 128)
 

@@ -66,7 +66,7 @@ def member(name: str, heartbeat: float = NOW, state: State = State.ACTIVE, **mor
     """A member whose address and tokens follow from its name."""
     number = int(name.rsplit("-", 1)[1])
     told: dict[str, Any] = {"address": f"10.0.0.{number}:9095", "tokens": tokens(number, number + 100)}
-    return Member(id=name, state=state, time=heartbeat, born=NOW - 3600, **(told | more))
+    return Member(id=name, state=state, time=heartbeat, registered=NOW - 3600, **(told | more))
 
 
 def ring(members: Iterable[Member], now: float = NOW) -> Ring:

@@ -64,7 +64,7 @@ def test_a_member_that_is_called_after_another_product_is_foreign_in_the_first_c
         "1 foreign member in ring ingester: loki-write-0.",
     ]
     facts = key_of(seen, INGESTER)
-    assert (facts.foreign, facts.ghosts) == (("loki-write-0",), ()), "it is foreign, and not left over"
+    assert (facts.foreign, facts.orphaned) == (("loki-write-0",), ()), "it is foreign, and not left over"
 
 
 @pytest.mark.parametrize(("name", "foreign"), [("loki-write-0", ("loki-write-0",)), ("p-3", ()), ("x-9", ())])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.history import FORGET_GONE, FORGET_LOST, MAX_GONE, RingHistory, Watched, advance
+from exporter.derive.history import FORGET_LOST, FORGET_VANISHED, MAX_VANISHED, RingHistory, Watched, advance
 from exporter.model.entry import State
 from exporter.model.facts import MemberFacts
 from tests.derive.build import NOW
@@ -52,11 +52,11 @@ def test_a_member_is_held_to_its_own_clock(skew: float) -> None:
 
 
 def test_who_went_a_day_ago_is_forgotten_and_memory_is_bounded() -> None:
-    late = NOW + FORGET_GONE + 60
+    late = NOW + FORGET_VANISHED + 60
     past = after((NOW, ring(1, 2)), (NOW + 15, ring(1)), (late, ring(1)))
-    assert not past.gone
-    many = after((NOW, ring(*range(MAX_GONE + 50))), (NOW + 15, []))
-    assert len(many.gone) == MAX_GONE
+    assert not past.vanished
+    many = after((NOW, ring(*range(MAX_VANISHED + 50))), (NOW + 15, []))
+    assert len(many.vanished) == MAX_VANISHED
 
 
 def test_half_a_ring_gone_at_once_while_its_processes_answer_is_a_loss() -> None:

@@ -106,8 +106,11 @@ BELIEVED = [
         page("b", member("m-3", NOW - 50), member("m-2", NOW - 50), member("m-1", NOW)),
         NOW - 3,
     ),
-    ("not the young", page("a", *three(NOW - 20)), page("b", *three(), young=True), NOW - 20),
-    ("the young where nobody is older", page("a", young=True), page("b", *three(), young=True), NOW),
+    ("not the young", page("a", *three(NOW - 20)), page("b", *three(), recently_started=True), NOW - 20),
+    (
+        "the young where nobody is older",
+        page("a", recently_started=True), page("b", *three(), recently_started=True), NOW,
+    ),
     ("not the failed", page("a", *three(NOW - 20)), replace(page("b", *three()), known=False), NOW - 20),
     ("not one with a wrong clock", page("a", *three(NOW - 9)), page("b", *three(), skew=-300.0), NOW - 9),
 ]  # fmt: skip
@@ -157,9 +160,9 @@ def test_a_ring_that_could_not_be_read_keeps_its_past() -> None:
 def test_nobody_is_gone_because_only_a_young_process_was_read() -> None:
     """In a busy roll its page, empty yet, may be the only one: all would be gone, and come back later."""
     _, past = judge(read(page("a", *three())))
-    empty, then = judge(read(page("b", young=True)), past)
+    empty, then = judge(read(page("b", recently_started=True)), past)
     assert empty.members == ()
-    assert (then.gone, then.members) == ({}, past.members)
+    assert (then.vanished, then.members) == ({}, past.members)
     again, _ = judge(read(page("a", *three())), then)
     assert again.returned_total == 0
 

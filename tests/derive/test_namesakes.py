@@ -83,12 +83,12 @@ def test_a_twin_installation_closes_the_gate_at_once_and_is_foreign_once_it_stay
     assert "10.9.9.1:7946" in str(step_of(first, step))
     before = pass_by(fleet, STAYS - 15)
     assert held(before, step) == (False, Verdict.UNKNOWN)
-    assert (facts(before).strangers, before.fleet.warnings) == ((), ())
+    assert (facts(before).unknown, before.fleet.warnings) == ((), ())
     for _ in range(3):
         after = fleet.look(beat=True)
         assert held(after, step) == (False, Verdict.FAILS)
-        assert [one.name for one in facts(after).strangers] == [twin.name for twin in TWINS]
-        assert facts(after).foreign == facts(after).strangers
+        assert [one.name for one in facts(after).unknown] == [twin.name for twin in TWINS]
+        assert facts(after).foreign == facts(after).unknown
         assert "3 foreign members" in after.fleet.headline
 
 
@@ -129,7 +129,7 @@ def test_a_name_vouches_only_where_its_process_stands(case: str) -> None:
     join(fleet, member)
     seen = pass_by(fleet, STAYS + 60)
     assert held(seen)[1] is expected
-    assert bool(facts(seen).strangers) is (expected is Verdict.FAILS)
+    assert bool(facts(seen).unknown) is (expected is Verdict.FAILS)
 
 
 def hidden(fleet: Fleet) -> None:
@@ -149,7 +149,7 @@ def test_nobody_is_called_a_stranger_while_the_process_of_that_name_cannot_be_to
     change(fleet)
     join(fleet, GossipMember("p-1-deadbee1", ELSEWHERE, 7946))
     seen = pass_by(fleet, STAYS + 60)
-    assert facts(seen).strangers == ()
+    assert facts(seen).unknown == ()
     assert not step_of(seen, "switch-primary").open
 
 
@@ -170,10 +170,10 @@ def test_the_former_self_of_a_pod_with_a_new_address_is_never_a_stranger() -> No
     join(fleet)
     gone = fleet.look(beat=True)
     assert held(gone)[1] is Verdict.HOLDS
-    assert not any(facts(seen).strangers or seen.fleet.warnings for seen in (*while_listed, gone))
+    assert not any(facts(seen).unknown or seen.fleet.warnings for seen in (*while_listed, gone))
     restarted(fleet)
     join(fleet, GossipMember("p-1-deadbee1", ELSEWHERE, 7946))
-    assert facts(pass_by(fleet, 60)).strangers == (), "it is counted anew"
+    assert facts(pass_by(fleet, 60)).unknown == (), "it is counted anew"
 
 
 def test_a_rollout_that_leaves_one_former_self_after_the_other_names_no_stranger() -> None:
@@ -182,7 +182,7 @@ def test_a_rollout_that_leaves_one_former_self_after_the_other_names_no_stranger
     for round_of_one in range(6):
         fleet.processes[round_of_one % 3].started = fleet.now
         join(fleet, GossipMember(f"p-{round_of_one % 3 + 1}-deadbe{round_of_one:02}", ELSEWHERE, 7946))
-        assert facts(pass_by(fleet, 60)).strangers == ()
+        assert facts(pass_by(fleet, 60)).unknown == ()
 
 
 def test_a_twin_does_not_hide_a_process_that_nobody_sees() -> None:

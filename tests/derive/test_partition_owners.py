@@ -50,7 +50,7 @@ WRONG: list[tuple[str, Partition, Culprit]] = [
     (
         "active, and its owners are gone",
         owned(2, "q-7", "q-8"),
-        blamed(Kind.PARTITION_OWNERS_GONE, "ACTIVE", "q-7", "q-8"),
+        blamed(Kind.PARTITION_OWNERS_VANISHED, "ACTIVE", "q-7", "q-8"),
     ),
     ("active without owners", owned(2), blamed(Kind.PARTITION_WITHOUT_OWNER, "ACTIVE")),
     (
@@ -66,7 +66,7 @@ WRONG: list[tuple[str, Partition, Culprit]] = [
     (
         "one owner of two is gone",
         owned(2, "p-1", "q-7"),
-        Culprit(Kind.PARTITION_OWNERS_SOME_GONE, key=KEY, value=2, of=2, limit=1, names=("q-7",)),
+        Culprit(Kind.PARTITION_OWNERS_SOME_VANISHED, key=KEY, value=2, of=2, limit=1, names=("q-7",)),
     ),
 ]
 
@@ -177,6 +177,6 @@ def test_an_owner_that_is_no_member_is_alive_while_its_process_starts_and_gone_w
     there = PartitionFacts(1, ACTIVE, ("i-1",))
     keys = (key("c/ingester-partitions", "ingester-partitions", owned=(there,)), key("c/ring", "ingester"))
     known = Identity(process, "10.0.0.1", None, frozenset({process, process.replace("p", "i")}))
-    targets = (TargetFacts(process, f"http://{process}", "ingester", up=True, young=young),)
+    targets = (TargetFacts(process, f"http://{process}", "ingester", up=True, recently_started=young),)
     found = with_owners(keys, targets, (known,))[0].owned[0]
-    assert (found.alive, found.gone) == (alive, gone)
+    assert (found.alive, found.vanished) == (alive, gone)

@@ -10,8 +10,8 @@ import pytest
 from exporter.derive.identity.key_names import Names
 from exporter.derive.identity.member_processes import identities
 from exporter.derive.limits import Rules
+from exporter.derive.migration.judged_fleet import JudgedFleet
 from exporter.derive.migration.migrations import migrations_of
-from exporter.derive.migration.whole import Whole
 from exporter.derive.process import clock_of, judge_target, product_of
 from exporter.model.facts import TargetFacts
 from exporter.model.migration import leading
@@ -42,7 +42,7 @@ def test_a_process_that_answers() -> None:
         Product.CORTEX,
         "1.21.0",
     )
-    assert (found.skew, found.young, found.component) == (0.0, False, "all")
+    assert (found.skew, found.recently_started, found.component) == (0.0, False, "all")
 
 
 def test_a_process_that_stopped_answering_keeps_its_name_and_nothing_of_its_state() -> None:
@@ -86,7 +86,7 @@ def test_a_process_whose_metrics_fail_is_up_in_an_unknown_phase() -> None:
     seen = Process(1, pages={INGESTER: ring([member("m-1")])}, lost=frozenset({"metrics"})).read(NOW)
     found = judge(seen, judge(Process(1).read(NOW - 15)))
     assert (found.up, found.phase, found.clients) == (True, Phase.UNKNOWN, ())
-    rings = leading(migrations_of(Whole((found,)), None, Rules(), NOW))
+    rings = leading(migrations_of(JudgedFleet((found,)), None, Rules(), NOW))
     assert (rings.phase, rings.uniform) == (Phase.UNKNOWN, None)
 
 
@@ -95,7 +95,7 @@ AGES = [(29.0, True), (30.0, False), (3600.0, False)]
 
 @pytest.mark.parametrize(("age", "young"), AGES)
 def test_who_is_younger_than_two_heartbeats_is_young(age: float, young: bool) -> None:
-    assert judge(Process(1, started=NOW - age).read(NOW)).young is young
+    assert judge(Process(1, started=NOW - age).read(NOW)).recently_started is young
 
 
 PERIODS = [
@@ -109,14 +109,14 @@ PERIODS = [
 def test_the_period_by_which_a_process_is_young_is(case: tuple[str, str, str, float, float, bool]) -> None:
     _, short, long, period, age, young = case
     rings = {short: RingConfig(heartbeat_period=15.0), long: RingConfig(heartbeat_period=period)}
-    assert judge(Process(1, started=NOW - age, config={"rings": rings}).read(NOW)).young is young
+    assert judge(Process(1, started=NOW - age, config={"rings": rings}).read(NOW)).recently_started is young
 
 
 def test_who_does_not_say_when_it_started_is_judged() -> None:
     seen = Process(1).read(NOW)
     assert seen.metrics.value is not None
     silent = replace(seen, metrics=replace(seen.metrics, value=replace(seen.metrics.value, start_time=None)))
-    assert not judge(silent).young
+    assert not judge(silent).recently_started
 
 
 @pytest.mark.parametrize("ahead", [-300.0, 0.0, 300.0])
@@ -198,7 +198,7 @@ def test_the_fleet_is_as_far_as_its_last_client(
 ) -> None:
     found = [judge(Process(n + 1, clients=(KINDS[p],)).read(NOW)) for n, p in enumerate(phases)]
     found += [] if whole else [judge(Process(9, up=False).read(NOW))]
-    rings = leading(migrations_of(Whole(tuple(found)), None, Rules(), NOW))
+    rings = leading(migrations_of(JudgedFleet(tuple(found)), None, Rules(), NOW))
     assert (rings.phase, rings.uniform) == expected
 
 

@@ -125,12 +125,12 @@ CASES: dict[str, tuple[Change, dict[str, object]]] = {
     ),
     "ring members whose gossip members everybody sees are nobody's ghosts and need no claim": (
         lambda _: None,
-        {"ghosts": {}, "claims": {}},
+        {"orphaned": {}, "claims": {}},
     ),
     "without gossip the members of others are ghosts for now, and ours are claimed": (
         without_gossip,
         {
-            "ghosts": dict.fromkeys(BOTH_KEYS, ("p-3", "p-4")),
+            "orphaned": dict.fromkeys(BOTH_KEYS, ("p-3", "p-4")),
             "claims": dict.fromkeys(BOTH_KEYS, ("p-1", "p-2")),
             "strange": {},
             "own": {},
@@ -307,13 +307,13 @@ def test_strangers_absent_members_and_ghosts_are_in_no_warning_of_a_part(change:
         change(found)
         found.look()
     seen, partly = alone.look(), part.look()
-    blamed = (seen.gossip and (seen.gossip.strangers or seen.gossip.absent)) or [k.ghosts for k in seen.keys]
+    blamed = (seen.gossip and (seen.gossip.unknown or seen.gossip.absent)) or [k.orphaned for k in seen.keys]
     assert any(blamed), "nothing to leave out"
     assert partly.fleet.warnings == ()
-    assert all(not key.ghosts and not any(m.ghost for m in key.members) for key in partly.keys)
+    assert all(not key.orphaned and not any(m.orphaned for m in key.members) for key in partly.keys)
     if partly.gossip is not None:
         told = partly.gossip
-        assert (told.strangers, told.absent, told.ring_strangers) == ((), (), ())
+        assert (told.unknown, told.absent, told.orphaned) == ((), (), ())
 
 
 def test_without_shards_there_is_no_part() -> None:

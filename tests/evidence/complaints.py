@@ -35,7 +35,7 @@ def _sentences(snapshot: Snapshot, step: Step) -> Iterator[str]:
             f"label conflict: {labels.conflict(one)}"
             for one in (gossip.rollout.conflicts if gossip.rollout else ())
         )
-        strangers = (*gossip.strangers, *gossip.namesakes, *gossip.doubtful, *gossip.ring_strangers)
+        strangers = (*gossip.unknown, *gossip.namesakes, *gossip.doubtful, *gossip.orphaned)
         yield from (f"stranger {one.name} seen by {', '.join(one.seen_by)}" for one in strangers)
     for key in snapshot.keys:
         yield from _of_key(key)
@@ -43,7 +43,7 @@ def _sentences(snapshot: Snapshot, step: Step) -> Iterator[str]:
 
 def _of_key(key: KeyFacts) -> Iterator[str]:
     yield from (f"{key.key}: {culprits.name(told)}" for told in key.settings.differing)
-    yield from (f"{key.key} orphaned: {name}" for name in key.ghosts or ())
+    yield from (f"{key.key} orphaned: {name}" for name in key.orphaned or ())
     yield from (f"{key.key} ahead: {name}" for name in key.ahead)
     if key.secondary is not None:
         yield from (f"{key.key} missing in {view}" for view in key.secondary.missing_in)
@@ -69,6 +69,6 @@ def _of_its_views(snapshot: Snapshot, target: str) -> Iterator[str]:
         for view in key.views:
             if view.target != target:
                 continue
-            wrong = view.known and (view.odd or view.missing or view.extra or not view.present)
+            wrong = view.known and (view.diverged or view.missing or view.extra or not view.present)
             if wrong or (view.against is not None and (view.against.missing_key or view.against.settled)):
                 yield f"{key.key}: its {view.kind} view differs"

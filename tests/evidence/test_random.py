@@ -69,10 +69,10 @@ def _strange(snapshot: Snapshot) -> dict[str, object]:
     gossip = snapshot.gossip
     keys = [key for key in snapshot.keys if key.secondary is not None and key.phase >= Phase.MIRRORING]
     told = {
-        "unknown members": gossip.strangers if gossip else (),
+        "unknown members": gossip.unknown if gossip else (),
         "unknown keys": gossip.unknown_keys if gossip else (),
         "missing keys": [key.key for key in keys if key.secondary and key.secondary.missing_key],
-        "ghosts": [key.key for key in snapshot.keys if key.ghosts],
+        "ghosts": [key.key for key in snapshot.keys if key.orphaned],
     }
     return {what: found for what, found in told.items() if found}
 

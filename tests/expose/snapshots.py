@@ -20,8 +20,8 @@ from exporter.model.facts import (
     Rejection,
     SecondaryFacts,
     Snapshot,
-    Stranger,
     TargetFacts,
+    UnknownMember,
 )
 from exporter.model.findings import Finding, Told
 from exporter.model.gate import Check, Step, Verdict
@@ -139,7 +139,7 @@ def member(name: str, state: State = State.ACTIVE, *, zone: str = "zone-a") -> M
         tokens=512,
         ownership=0.25,
         group="read-write",
-        ghost=False,
+        orphaned=False,
         target=name,
         registered=NOW - 86_400,
         since=NOW - 3600,
@@ -149,7 +149,7 @@ def member(name: str, state: State = State.ACTIVE, *, zone: str = "zone-a") -> M
 def behind() -> SecondaryFacts:
     """A secondary that lacks a member, and a view of it that nobody could read."""
     return SecondaryFacts(
-        side="memberlist",
+        store="memberlist",
         missing_key=False,
         missing_in=(),
         lag=12.0,
@@ -182,7 +182,7 @@ def ring_key() -> KeyFacts:
         longest_transition=125.0,
         token_conflicts=0,
         without_tokens=(),
-        ghosts=("mimir-write-2",),
+        orphaned=("mimir-write-2",),
         foreign=("loki-write-0",),
         writers=WriterFacts(3, missing=("mimir-write-3",), shared={"10.0.0.1:9095": ("a", "b")}),
         quorum_margin=0,
@@ -205,7 +205,7 @@ def other_keys() -> tuple[KeyFacts, ...]:
     but the last, whose every view is unread.
     """
     unread = SecondaryFacts(
-        side="memberlist",
+        store="memberlist",
         missing_key=False,
         missing_in=(),
         lag=None,
@@ -287,11 +287,11 @@ def with_steps(snapshot: Snapshot, *found: Step) -> Snapshot:
 def gossip() -> GossipFacts:
     return GossipFacts(
         clusters=(("mimir-write-0", "mimir-write-1"), ("mimir-write-2",)),
-        strangers=(
-            Stranger("loki-write-0-99aa88bb", "10.0.9.9:7946", ("mimir-write-0",)),
-            Stranger("ghost", "10.0.9.8:9095", ("mimir-write-0",), where=RING),
+        unknown=(
+            UnknownMember("loki-write-0-99aa88bb", "10.0.9.9:7946", ("mimir-write-0",)),
+            UnknownMember("ghost", "10.0.9.8:9095", ("mimir-write-0",), where=RING),
         ),
-        foreign=(Stranger("loki-write-0-99aa88bb", "10.0.9.9:7946", ("mimir-write-0",)),),
+        foreign=(UnknownMember("loki-write-0-99aa88bb", "10.0.9.9:7946", ("mimir-write-0",)),),
         absent=(),
         unknown_keys=("collectors/usagestats_token2",),
         labels={"prod-eu.mimir": ("mimir-write-0",), "": ("mimir-write-1",)},
@@ -373,7 +373,7 @@ def hostile() -> Snapshot:
         rich(),
         targets=targets,
         keys=keys,
-        gossip=replace(gossip(), labels=labels, strangers=tuple(Stranger(n, n, (n,)) for n in names)),
+        gossip=replace(gossip(), labels=labels, unknown=tuple(UnknownMember(n, n, (n,)) for n in names)),
         rejections=tuple(Rejection(name, name, "file", 1) for name in names),
         probes=tuple(ProbeResult(name, "own", True) for name in names),
         fleet=replace(rich().fleet, headline=HOSTILE, findings=told(*names)),

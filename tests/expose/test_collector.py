@@ -223,7 +223,7 @@ def test_a_secondary_of_which_nothing_could_be_compared_counts_what_was_not_read
 def test_the_secondary_store_counts_as_read_only_if_the_store_answered() -> None:
     secondary = snapshots.ring_key().secondary
     assert secondary is not None
-    key = replace(snapshots.ring_key(), secondary=replace(secondary, side="consul"))
+    key = replace(snapshots.ring_key(), secondary=replace(secondary, store="consul"))
     fine = replace(snapshots.rich(), keys=(key,))
     down = replace(fine, stores=(replace(fine.stores[0], outcome=Outcome.FAILED),))
     assert series(fine, c.SECONDARY_MISSING_MEMBERS)

@@ -46,7 +46,7 @@ def part(**more: object) -> Part:
         "own": {"mimir-write-1-5e6f7a8b": True, "mimir-write-2-00000000": False},
         "seen": frozenset({"mimir-write-1-5e6f7a8b", "loki-write-0-99aa88bb"}),
         "unseen": frozenset({"mimir-write-2-00000000"}),
-        "ghosts": {RING: ("mimir-write-2",), "rulers/ring": ("ruler-9",)},
+        "orphaned": {RING: ("mimir-write-2",), "rulers/ring": ("ruler-9",)},
         "used": frozenset({RING, COMPACTOR}),
         "claims": {RING: ("mimir-write-1",)},
         "views": {(RING, "gossip", "members"): (1, 2**48 - 1), (RING, "ring", "states"): ()},
@@ -102,14 +102,14 @@ def test_every_family_is_a_processs_the_exporters_or_joined_or_of_the_whole() ->
     """A new one must be thought about: beside one exporter nobody sees that a shard counts alone."""
     of_targets = {metric for metric in c.ALL if "target" in metric.labels}
     rest = set(c.ALL) - of_targets - ITSELF
-    assert rest == s.JOINED.keys() | s.WHOLE
-    assert not s.JOINED.keys() & s.WHOLE
+    assert rest == s.JOINED.keys() | s.JUDGED_ANEW
+    assert not s.JOINED.keys() & s.JUDGED_ANEW
     assert set(s.JOINED.values()) <= {"sum", "max", "min", "rule"}
 
 
 def test_no_family_of_the_whole_stands_under_its_ordinary_name() -> None:
     shown = set(families(shard()))
-    assert not shown & (s.JOINED.keys() | s.WHOLE)
+    assert not shown & (s.JOINED.keys() | s.JUDGED_ANEW)
     missing = set(s.ALL) - shown
     assert missing == set(), "the snapshot shows every family of a shard"
 

@@ -19,7 +19,10 @@ from exporter.model.entry import (
 OF_A_MEMBER = ["state", "tokens", "address", "zone"]
 BUSY = PartitionState.ACTIVE
 LIVING = [
-    (Member("m", "10.0.0.1:1", time=9.0, born=5.0), Renewal.HEARTBEAT, 9.0, 5.0, OF_A_MEMBER, State.ACTIVE),
+    (
+        Member("m", "10.0.0.1:1", time=9.0, registered=5.0),
+        Renewal.HEARTBEAT, 9.0, 5.0, OF_A_MEMBER, State.ACTIVE,
+    ),
     (Member("m", read_only=True), Renewal.HEARTBEAT, None, None, OF_A_MEMBER, State.READ_ONLY),
     (Partition(3, BUSY, 9.0), Renewal.NONE, 9.0, 9.0, OF_A_MEMBER[:2], BUSY),
     (owns(3), Renewal.NONE, None, None, ["address"], 3),
@@ -31,9 +34,9 @@ LIVING = [
 def test_what_lives_tells_its_time_and_what_is_compared_of_it(
     entry: Entry, renewal: Renewal, time: float, born: float, fields: list[str], essence: object
 ) -> None:
-    assert (entry.renewal, entry.time, entry.born, entry.essence) == (renewal, time, born, essence)
+    assert (entry.renewal, entry.time, entry.registered, entry.essence) == (renewal, time, born, essence)
     assert [name for name, _ in entry.fields] == fields
-    assert not entry.gone
+    assert not entry.is_tombstone
 
 
 @pytest.mark.parametrize(
@@ -41,13 +44,13 @@ def test_what_lives_tells_its_time_and_what_is_compared_of_it(
     [Member("m", state=State.LEFT), Partition(3, PartitionState.DELETED), Replica("r", 9.0, deleted_at=9.0)],
 )
 def test_a_tombstone_is_one_whatever_it_was(entry: Entry) -> None:
-    assert entry.gone
+    assert entry.is_tombstone
 
 
 @pytest.mark.parametrize(
     ("entry", "other", "same"),
     [
-        (Member("m", time=9.0, born=5.0), Member("m", time=1.0, born=2.0), True),
+        (Member("m", time=9.0, registered=5.0), Member("m", time=1.0, registered=2.0), True),
         (Member("m", zone="a"), Member("m", zone="b"), False),
         (Member("m", tokens=Tokens(1, b"a")), Member("m", tokens=Tokens(1, b"b")), False),
         (Member("3"), Partition(3), False),

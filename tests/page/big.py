@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from exporter.model.culprits import Culprit, Kind
-from exporter.model.facts import Event, Fleet, GossipFacts, KeyFacts, Snapshot, Stranger
+from exporter.model.facts import Event, Fleet, GossipFacts, KeyFacts, Snapshot, UnknownMember
 from exporter.model.pages import Phase, Product
 from exporter.model.views import Comparison, ViewFacts
 from tests.expose import snapshots
@@ -57,7 +57,7 @@ def snapshot(targets: int = 500, members: int = 2000, keys: int = 60) -> Snapsho
         keys=rings,
         gossip=GossipFacts(
             clusters=tuple(tuple(names[n::9]) for n in range(9)),
-            strangers=tuple(Stranger(f"tempo-{n}", f"10.0.0.{n}:7946", names) for n in range(200)),
+            unknown=tuple(UnknownMember(f"tempo-{n}", f"10.0.0.{n}:7946", names) for n in range(200)),
             labels={f"label-{n}": names for n in range(50)},
             absent=names[:40],
         ),

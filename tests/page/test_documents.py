@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from exporter.cli.explain import topics
 from exporter.derive.gate.check import Registered
 from exporter.derive.gate.harms import STEPS
-from exporter.expose.web.documents import body, documents, pictures, place
+from exporter.expose.web.documents import body, documents, images, place
 from tests.page.conftest import Look
 from tools.stage import Served
 
@@ -27,7 +27,7 @@ def test_every_link_of_a_document_leads_to_one_that_is_served(name: str) -> None
     for href in re.findall(r'(?:href|src)="(?!https?://)([^"]*)"', _shown(name)):
         path, _, heading = href.partition("#")
         wanted = path.removeprefix("/docs/") if path else name
-        assert wanted in documents() or wanted in pictures(), href
+        assert wanted in documents() or wanted in images(), href
         assert not heading or f'id="{heading}"' in _shown(wanted), href
 
 

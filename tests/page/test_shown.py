@@ -82,14 +82,14 @@ def test_a_repeated_remedy_is_named_by_the_first_check_with_it() -> None:
 
 def test_culprits_are_cut_at_ten_and_the_evidence_does_not_repeat_them() -> None:
     names = tuple(f"p-{n}" for n in range(41))
-    culprits = tuple(Culprit(Kind.PROCESS_SILENT, name) for name in names)
+    culprits = tuple(Culprit(Kind.PROCESS_NOT_RESPONDING, name) for name in names)
     check = Check("x", "It is so.", Verdict.FAILS, culprits=culprits)
     (row,), _ = go_no_go.check_rows(replace(step(Verdict.FAILS), checks=(check,)))
     assert (row.culprits, row.more, row.evidence) == (names[:10], 31, "41 found.")
 
 
 RING = snapshots.ring_key()
-FAULTLESS = replace(RING, ghosts=(), foreign=(), writers=None)
+FAULTLESS = replace(RING, orphaned=(), foreign=(), writers=None)
 
 
 def with_copy(**found: tuple[str, ...]) -> KeyFacts:
@@ -106,7 +106,7 @@ COPIES = {
     "equal": (replace(RING, secondary=EQUAL), "good", "equal"),
     "extra is no harm": (with_copy(extra_members=("a",)), "good", "equal, 1 extra"),
     "remembered": (
-        replace(RING, secondary=replace(EQUAL, remembered=True)),
+        replace(RING, secondary=replace(EQUAL, by_pages=True)),
         "unknown",
         "equal to what the processes show; the store was not read completely",
     ),

@@ -14,8 +14,8 @@ import pytest
 
 from exporter.config import load_text
 from exporter.derive.history import (
-    FORGET_GONE,
     FORGET_LOST,
+    FORGET_VANISHED,
     History,
     RingHistory,
     Watched,
@@ -99,8 +99,8 @@ def test_partitions_lost_while_the_exporter_was_down_are_lost() -> None:
 
 
 def test_a_ring_that_nobody_showed_for_a_day_is_forgotten() -> None:
-    assert lost(ring(1, 2, 3, 4), ring(1, 2), FORGET_GONE - 60)
-    assert not lost(ring(1, 2, 3, 4), ring(1, 2), FORGET_GONE + 60)
+    assert lost(ring(1, 2, 3, 4), ring(1, 2), FORGET_VANISHED - 60)
+    assert not lost(ring(1, 2, 3, 4), ring(1, 2), FORGET_VANISHED + 60)
 
 
 def test_a_time_that_lies_ahead_is_taken_for_now() -> None:

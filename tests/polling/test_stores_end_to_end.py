@@ -137,7 +137,7 @@ def test_a_store_as_secondary(kind: str, tmp_path: Path) -> None:
     async def play(server: Server, look: Look) -> None:
         seen = await look()
         assert {key.source.place for key in seen.snapshot.keys if key.members} == {Place.RING_PAGE}
-        assert {key.secondary.side for key in seen.snapshot.keys if key.secondary} == {kind}
+        assert {key.secondary.store for key in seen.snapshot.keys if key.secondary} == {kind}
         assert lines(seen, "secondary_key_missing", "key") == {0.0}
         assert lines(seen, "secondary_missing_members", "key") == {0.0}
         delete(server, kind, "collectors/compactor")

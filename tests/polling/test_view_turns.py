@@ -172,9 +172,9 @@ def test_every_kind_of_process_has_a_few_in_every_turn() -> None:
     "view",
     [
         ViewFacts("ring", "p-1", known=True, missing=("m",)),
-        ViewFacts("ring", "p-1", known=True, odd=True),
+        ViewFacts("ring", "p-1", known=True, diverged=True),
         ViewFacts("ring", "p-1", known=True, staleness=60.0),
-        ViewFacts("metrics", "p-1", known=True, odd=True, judged=False),
+        ViewFacts("metrics", "p-1", known=True, diverged=True, judged=False),
         ViewFacts("metrics", "p-1", known=True, unnamed=1),
     ],
 )
@@ -250,7 +250,7 @@ def test_a_view_that_differed_counts_until_it_is_read_again() -> None:
     observed = tuple(process.read(fleet.now - 0.2) for process in fleet.processes)
     cycle = Cycle(fleet.now, fleet.now - 0.5, fleet.number, observed, keep_views_since=fleet.now - 300)
     snapshot, fleet.history = conclude(cycle, fleet.history, fleet.rules)
-    assert views(snapshot)["10.0.0.2:80"].odd
+    assert views(snapshot)["10.0.0.2:80"].diverged
     later = look(fleet, {1})
     assert verdicts(later, "switch-primary")["views-agree"] == "fails"
     assert suspects(later, "ring") == {"10.0.0.2:80"}

@@ -9,7 +9,7 @@ import pytest
 
 from tests import house
 from tools import draw_architecture
-from tools.draw_architecture import Plan, floors, inside_derive, needed, picture, program
+from tools.draw_architecture import Plan, drawing, floors, inside_derive, needed, program
 
 TEXT = "{http://www.w3.org/2000/svg}text"
 
@@ -24,7 +24,7 @@ def test_the_committed_picture_is_current() -> None:
 
 
 def test_every_room_is_drawn_once() -> None:
-    drawn = ET.fromstring(draw_architecture.PICTURE.read_text())  # our own file
+    drawn = ET.fromstring(draw_architecture.DRAWING.read_text())  # our own file
     named = [(text.text or "") for text in drawn.iter(TEXT) if text.get("class") == "r"]
     assert sorted(named) == sorted([*program().rooms, *inside_derive().rooms])
     assert inside_derive().rooms.keys() == set(house.DERIVE_FLOORS)
@@ -51,6 +51,6 @@ def test_another_import_is_another_picture(tmp_path: Path) -> None:
         path = tmp_path / "exporter" / "derive" / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    before = picture([("derive", inside_derive(tmp_path))])
+    before = drawing([("derive", inside_derive(tmp_path))])
     (tmp_path / "exporter" / "derive" / "store.py").write_text("from exporter.derive import ring")
-    assert picture([("derive", inside_derive(tmp_path))]) != before
+    assert drawing([("derive", inside_derive(tmp_path))]) != before

@@ -111,8 +111,8 @@ def _of_document(path: Path, before: int, text: str, settings: KVSettings) -> Ed
             f"{path} has no setting of {settings.product.value}: expected its configuration file, "
             "Helm values, or the runtime configuration"
         )
-    whole = Part(top, document, before=before)
-    return EditedFile(None, whole, RUNTIME) if _is_runtime(top) else EditedFile(whole, None, STATIC)
+    part = Part(top, document, before=before)
+    return EditedFile(None, part, RUNTIME) if _is_runtime(top) else EditedFile(part, None, STATIC)
 
 
 def _blocks(settings: KVSettings) -> set[str]:

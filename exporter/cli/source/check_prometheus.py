@@ -40,11 +40,11 @@ MEMORY = "10m"  # an exporter with a scrape since then but none now was stopped 
 MAX_AHEAD = 30.0  # seconds; a snapshot from the future would hide that no new one comes
 FLEET = ("cluster", "namespace", "job")
 CULPRITS = {
-    "gossip-no-strangers": s.STRANGERS,
+    "gossip-no-strangers": s.UNKNOWN_MEMBERS,
     "gossip-complete": s.ABSENT,
     "gossip-port-reachable": s.ABSENT,
     **dict.fromkeys(("keys-copied", "members-copied", "contents-equal", "lag", "views-agree"), s.UNMET),
-    "no-ghosts": s.GHOSTS,
+    "no-ghosts": s.ORPHANED_MEMBERS,
 }
 NOTHING = (
     "Unknown: Prometheus has no kvmigration_gate_check of this step. Does it scrape the exporter? "

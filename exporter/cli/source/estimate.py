@@ -48,7 +48,7 @@ def _metrics(config: Config) -> Iterable[Metric]:
     """What one exporter shows. A shard has metrics of its parts in place of those that the rules join."""
     if config.scale.shards == 1:
         return catalogue.ALL
-    own = (m for m in catalogue.ALL if m not in shards.JOINED and m not in shards.WHOLE)
+    own = (m for m in catalogue.ALL if m not in shards.JOINED and m not in shards.JUDGED_ANEW)
     return (*own, *shards.ALL)
 
 

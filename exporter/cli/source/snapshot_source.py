@@ -20,7 +20,7 @@ from exporter.cli.source.server_api import Server, checked_server, session
 from exporter.cli.source.survey import checked_url, look_round, missing_of, names_of
 from exporter.config import Config, HttpClient, load, load_as, load_text
 from exporter.config.docs_address import documented
-from exporter.config.shard_choice import whole
+from exporter.config.shard_choice import unsharded
 from exporter.config.units import parse_duration
 from exporter.derive.planning.plan import plans_of
 from exporter.derive.planning.timeline import advanced
@@ -137,7 +137,7 @@ class Look(Looks, Protocol):
     async def report(self) -> ReportOut:
         """Read anew; everything that a report shows."""
 
-    async def silent(self) -> tuple[str, ...]:
+    async def not_responding(self) -> tuple[str, ...]:
         """The processes that did not answer in the snapshot of `keys`."""
 
 
@@ -184,7 +184,7 @@ async def beats(look: Looks) -> AsyncIterator[None]:
 async def config_of(args: argparse.Namespace) -> tuple[Config, tuple[str, ...]]:
     """The configuration that the arguments name, and what a survey from URLs leaves out of it."""
     if args.config_file:
-        return whole(load(args.config_file)), ()
+        return unsharded(load(args.config_file)), ()
     client = client_settings(args)
     survey = await look_round(tuple(map(checked_url, args.urls)), client)
     names = names_of(survey)
@@ -240,7 +240,7 @@ class _Local:
         seen = await self._cycle()
         return report_out(seen, advanced(Timeline(), seen), __version__, self._watch.config.shown())
 
-    async def silent(self) -> tuple[str, ...]:
+    async def not_responding(self) -> tuple[str, ...]:
         seen = self._last or await self._cycle()
         return tuple(target.name for target in seen.targets if not target.up)
 
@@ -293,6 +293,6 @@ class _Remote:
         report: ReportOut = await self._get("report", ReportOut)
         return report
 
-    async def silent(self) -> tuple[str, ...]:
+    async def not_responding(self) -> tuple[str, ...]:
         targets = await self._get("targets", tuple[TargetOut, ...])
         return tuple(target.name for target in targets if not target.up)

@@ -80,7 +80,7 @@ async def look_round(urls: tuple[str, ...], client: HttpClient = ORDINARY) -> Su
         seen = await _look((*dict.fromkeys((*urls, *(target.url for target in found))), *new), client)
     answering = _once(target for target in seen.targets if target.is_process)
     if not answering:
-        raise UsageError(f"{'; '.join(_silent(seen)) or 'no process answers'}. {GIVE}")
+        raise UsageError(f"{'; '.join(_not_responding(seen)) or 'no process answers'}. {GIVE}")
     ours, others = parted(answering, given)
     missing = tuple(_behind_none(answering))
     return Survey(ours, others, missing, seen, tuple(_without_process(seen, missing)))
@@ -239,7 +239,7 @@ def _without_process(snapshot: Snapshot, missing: Iterable[GossipMember]) -> Ite
     yield from (f"{name} ({address})" for name, address in sorted(left.items()))
 
 
-def _silent(snapshot: Snapshot) -> Iterator[str]:
+def _not_responding(snapshot: Snapshot) -> Iterator[str]:
     for target in snapshot.targets:
         first = next(iter(target.pages), None)
         told = culprits.name(target.why_none) if target.why_none else ""
@@ -259,9 +259,9 @@ def missing_of(survey: Survey) -> Iterator[str]:
         yield f"gossip member {where} has no HTTP address that answers; add its URL under targets"
     if survey.absent:
         count = len(survey.absent)
-        who = "a ring member has" if count == 1 else f"{count} ring members have"
+        subject = "a ring member has" if count == 1 else f"{count} ring members have"
         named = plain(few(survey.absent, 5))
-        yield f"{who} no HTTP address that answers: {named}; add each URL under targets"
+        yield f"{subject} no HTTP address that answers: {named}; add each URL under targets"
     without = [t for t in survey.processes if t.gossip is None and t.component != "all"]
     if without:
         yield (

@@ -125,10 +125,10 @@ def _told(wanted: Wanted[K], head: bytes) -> tuple[bytes, K] | Sign:
     """What stands before the value of a line that ends in ` VALUE`, and what the line is about. Unclear where
     that is not the sample's own value, as in a line with a time or an exemplar.
     """
-    whole = head + b" 0"
-    if not wanted.names.match(whole):
+    sample = head + b" 0"
+    if not wanted.names.match(sample):
         return Sign.OTHER
-    found = _SAMPLE.fullmatch(whole)
+    found = _SAMPLE.fullmatch(sample)
     if not found or found.start(3) != len(head) + 1:
         return Sign.UNCLEAR
     labels = _labels((found[2] or b"").strip(), head)

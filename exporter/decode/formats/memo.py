@@ -64,7 +64,7 @@ class Known(Generic[T]):
     def each(self, raws: Sequence[bytes], decode: Callable[[list[bytes]], Sequence[T]]) -> list[T]:
         """What each of `raws` gives; those that are new are decoded all at once."""
         found = self.get(raws)
-        new = [raw for raw, thing in zip(raws, found, strict=True) if thing is None]
+        new = [raw for raw, value in zip(raws, found, strict=True) if value is None]
         fresh = decode(new) if new else ()
         for raw, thing in zip(new, fresh, strict=True):
             self.put(raw, thing)

@@ -16,7 +16,7 @@ import yaml
 from exporter.errors import DecodeError
 
 MAX_PAGE = 8 * 1024 * 1024
-MAX_CUT = 512 * 1024  # bytes of the blocks that are parsed; a complete page of Loki has 0.11 MB
+MAX_EXCERPT = 512 * 1024  # bytes of the blocks that are parsed; a complete page of Loki has 0.11 MB
 MAX_FLOW = 2_000  # brackets; Go prints them for empty lists and maps only
 
 _TOP_KEY = re.compile(rb"^([A-Za-z_][A-Za-z0-9_]{0,63}):(?=[ \t\r\n]|$)", re.MULTILINE)
@@ -87,18 +87,18 @@ def read_blocks(body: bytes, wanted: Collection[str]) -> Block:
     """The page's top-level keys among `wanted`, parsed. Raises `DecodeError`."""
     if len(body) > MAX_PAGE:
         raise DecodeError(f"config: {len(body)} bytes, expected at most {MAX_PAGE}")
-    cut = _cut(body, wanted)
-    if not cut:
+    excerpt = _excerpt(body, wanted)
+    if not excerpt:
         raise DecodeError("config: no top-level key of a product; expected a YAML configuration")
-    _check(cut)
+    _check(excerpt)
     try:
-        return Block("", yaml.compose(cut.decode("utf-8"), Loader=yaml.CBaseLoader))
+        return Block("", yaml.compose(excerpt.decode("utf-8"), Loader=yaml.CBaseLoader))
     except (yaml.YAMLError, ValueError, RecursionError) as err:
         first = str(err).split("\n", 1)[0][:120]
         raise DecodeError(f"config: {first}, expected YAML") from None
 
 
-def _cut(body: bytes, wanted: Collection[str]) -> bytes:
+def _excerpt(body: bytes, wanted: Collection[str]) -> bytes:
     """The requested blocks, each from its key at the line's beginning up to the next such key."""
     names = {name.encode() for name in wanted}
     keys = list(_TOP_KEY.finditer(body))
@@ -107,10 +107,10 @@ def _cut(body: bytes, wanted: Collection[str]) -> bytes:
     return b"\n".join(parts)
 
 
-def _check(cut: bytes) -> None:
-    if len(cut) > MAX_CUT:
-        raise DecodeError(f"config: {len(cut)} bytes to parse, expected at most {MAX_CUT}")
-    if cut.count(b"[") + cut.count(b"{") > MAX_FLOW or _NESTED_LINE.search(cut):
+def _check(excerpt: bytes) -> None:
+    if len(excerpt) > MAX_EXCERPT:
+        raise DecodeError(f"config: {len(excerpt)} bytes to parse, expected at most {MAX_EXCERPT}")
+    if excerpt.count(b"[") + excerpt.count(b"{") > MAX_FLOW or _NESTED_LINE.search(excerpt):
         raise DecodeError("config: nested too deeply")
 
 

@@ -195,9 +195,9 @@ def _seeds(cluster: Cluster) -> list[Process]:
 
 
 def _gossip_difference(cluster: Cluster, process: Process) -> Block:
-    whole = memberlist(cluster, process)
+    settings = memberlist(cluster, process)
     changed = ("bind_addr", "bind_port", "cluster_label", "join_members", "node_name", "rejoin_interval")
-    return {key: whole[key] for key in changed}
+    return {key: settings[key] for key in changed}
 
 
 def _tracking(cluster: Cluster, process: Process) -> Block:

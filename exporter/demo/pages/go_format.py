@@ -62,8 +62,8 @@ def duration(seconds: float) -> str:
     """As `time.Duration` prints: `8.010280513s`, `1m30s`, `-2.5s`."""
     nanos = round(seconds * 1e9)
     sign, nanos = ("-" if nanos < 0 else ""), abs(nanos)
-    whole, rest = divmod(nanos, 10**9)
-    minutes, secs = divmod(whole, 60)
+    integral, rest = divmod(nanos, 10**9)
+    minutes, secs = divmod(integral, 60)
     hours, minutes = divmod(minutes, 60)
     fraction = f".{rest:09d}".rstrip("0") if rest else ""
     head = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""

@@ -44,8 +44,8 @@ class RingPages:
 
     def reply(self, process: Process, page: PageSpec, *, as_json: bool, show: bool) -> Reply:
         """A ring page: the ring, or the notice where the module does not run or shard."""
-        young = self._cluster.now - process.started < 10 and process.incarnation > 1
-        if not page.key or (page.notice and young):
+        just_started = self._cluster.now - process.started < 10 and process.incarnation > 1
+        if not page.key or (page.notice and just_started):
             return _notice(page)
         value = self._cluster.seen(process, page.key)
         ring = value if isinstance(value, dict) else {}

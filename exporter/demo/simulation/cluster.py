@@ -181,7 +181,7 @@ class Cluster:
         self.after(downtime, partial(self._restarted, process, process.incarnation))
 
     def _restarted(self, process: Process, incarnation: int) -> None:
-        there = process.name in self.deployed and not faults.is_dead(self, process)
+        there = process.name in self.deployed and not faults.is_crashed(self, process)
         if not process.up and process.incarnation == incarnation and there:
             self.start(process)
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 FOREIGN_LABEL = "other"
 SKEW = 90.0
-STRANGERS = ("tempo-ingester-0", "tempo-ingester-1")
-STRANGER_KEYS = ("collectors/ring", "collectors/metrics-generator")
-STRANGER_PERIOD = 5.0
+FOREIGN_MEMBERS = ("tempo-ingester-0", "tempo-ingester-1")
+FOREIGN_KEYS = ("collectors/ring", "collectors/metrics-generator")
+FOREIGN_PERIOD = 5.0
 REJECTION_PERIOD = 10.0
 # The usual victim of each fault that has one, counted from the end of the list of processes.
 _USUAL = {
@@ -78,7 +78,7 @@ def victim(cluster: Cluster, name: str) -> Process:
     return cluster.process(cluster.victims[name])
 
 
-def is_dead(cluster: Cluster, process: Process) -> bool:
+def is_crashed(cluster: Cluster, process: Process) -> bool:
     """Whether a process is crashed and stays down."""
     return "crash" in cluster.faults and cluster.victims["crash"] == process.name
 
@@ -117,16 +117,16 @@ def _foreign_label(cluster: Cluster, on: bool) -> None:
         cluster.after(4.0, partial(_reject, cluster, process))
 
 
-def _reject(cluster: Cluster, stranger: Process) -> None:
+def _reject(cluster: Cluster, foreign: Process) -> None:
     """The foreign process tries to join a member, and a member gossips to it; both log the refusal."""
     if "foreign-label" not in cluster.faults:
         return
-    others = [p for p in cluster.processes if p is not stranger and p.up and p.has_gossip]
-    if others and stranger.up and stranger.has_gossip:
+    others = [p for p in cluster.processes if p is not foreign and p.up and p.has_gossip]
+    if others and foreign.up and foreign.has_gossip:
         other = others[cluster.random.randrange(len(others))]
-        reject(cluster, other, stranger.label, f"{stranger.at.host}:{_ephemeral(cluster)}")
-        reject(cluster, stranger, other.label, f"{other.at.host}:{_ephemeral(cluster)}")
-    cluster.after(REJECTION_PERIOD * cluster.random.uniform(0.5, 1.5), partial(_reject, cluster, stranger))
+        reject(cluster, other, foreign.label, f"{foreign.at.host}:{_ephemeral(cluster)}")
+        reject(cluster, foreign, other.label, f"{other.at.host}:{_ephemeral(cluster)}")
+    cluster.after(REJECTION_PERIOD * cluster.random.uniform(0.5, 1.5), partial(_reject, cluster, foreign))
 
 
 def _ephemeral(cluster: Cluster) -> int:
@@ -138,27 +138,29 @@ def reject(cluster: Cluster, process: Process, label: str, source: str) -> None:
     cluster.log(process, "error", f'discarding stream with unacceptable label "{label}": from={source}')
 
 
-def _conjoined(cluster: Cluster, on: bool) -> None:
+def _merged(cluster: Cluster, on: bool) -> None:
     if on:
-        for number, name in enumerate(STRANGERS):
-            cluster.gossip.strangers[name] = Peer(
+        for number, name in enumerate(FOREIGN_MEMBERS):
+            cluster.gossip.foreign[name] = Peer(
                 f"{name}-5f{number}e8c1a", cluster.settings.host, 17946 + number
             )
-        _strangers_beat(cluster)
+        _foreign_heartbeats(cluster)
     else:
-        cluster.gossip.strangers.clear()
+        cluster.gossip.foreign.clear()
 
 
-def _strangers_beat(cluster: Cluster) -> None:
+def _foreign_heartbeats(cluster: Cluster) -> None:
     if "conjoined" not in cluster.faults:
         return
-    for key in STRANGER_KEYS:
-        members = {name: _stranger(cluster, name, number) for number, name in enumerate(STRANGERS)}
+    for key in FOREIGN_KEYS:
+        members = {
+            name: _foreign_member(cluster, name, number) for number, name in enumerate(FOREIGN_MEMBERS)
+        }
         cluster.gossip.broadcast("", key, members, cluster.now)
-    cluster.after(STRANGER_PERIOD, partial(_strangers_beat, cluster))
+    cluster.after(FOREIGN_PERIOD, partial(_foreign_heartbeats, cluster))
 
 
-def _stranger(cluster: Cluster, name: str, number: int) -> Instance:
+def _foreign_member(cluster: Cluster, name: str, number: int) -> Instance:
     tokens = Tokens(tuple(range(number * 17 + 5, 1 << 32, 1 << 25))[: cluster.settings.tokens])
     address = f"{cluster.settings.host}:{19095 + number}"
     return Instance(name, address, int(cluster.now), int(cluster.began), tokens=tokens)
@@ -203,7 +205,7 @@ _ACTIONS: dict[str, Callable[[Cluster, bool], None]] = {
     "partial-mirroring": _reconfigure,
     "crash": _crash,
     "foreign-label": _foreign_label,
-    "conjoined": _conjoined,
+    "conjoined": _merged,
     "split": _regroup,
     "store-down": _store_down,
     "clobber": _clobber,

@@ -22,7 +22,7 @@ from exporter.demo.simulation.ring_values import (
 )
 
 SUSPECT_AFTER = 30.0
-GONE_AFTER = 50.0
+FORGOTTEN_AFTER = 50.0
 TOMBSTONE_KEPT = 300.0
 
 
@@ -70,7 +70,7 @@ class Gossip:
 
     def __init__(self) -> None:
         self.views: dict[str, GossipCopy] = {}
-        self.strangers: dict[str, Peer] = {}
+        self.foreign: dict[str, Peer] = {}
         self._log: list[Message] = []
         self._first = 0
         self._sent: dict[tuple[str, str], dict[str, Instance]] = {}
@@ -177,10 +177,10 @@ class Gossip:
         group = self.views[owner].group
         found = [view.peer for view in self.views.values() if view.group == group]
         if group == "":
-            found += self.strangers.values()
+            found += self.foreign.values()
         for since, lost_group, peer in self._lost.values():
             age = now - since
-            if lost_group == group and age < GONE_AFTER:
+            if lost_group == group and age < FORGOTTEN_AFTER:
                 found.append(Peer(peer.name, peer.address, peer.port, int(age >= SUSPECT_AFTER)))
         return sorted(found, key=lambda peer: peer.name)
 
@@ -194,7 +194,7 @@ class Gossip:
         done = min((view.cursor for view in self.views.values()), default=self._first + len(self._log))
         del self._log[: done - self._first]
         self._first = done
-        self._lost = {name: lost for name, lost in self._lost.items() if now - lost[0] < GONE_AFTER}
+        self._lost = {name: lost for name, lost in self._lost.items() if now - lost[0] < FORGOTTEN_AFTER}
 
 
 def _forget(ring: dict[str, Instance], now: float) -> None:

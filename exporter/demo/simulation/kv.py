@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from exporter.demo.simulation.cluster import Cluster
 
 LAG = 60.0
-YOUNG = 15.0
-BENIGN_YOUNG, BENIGN = 1 / 9, 1 / 400  # "no change detected", just after a start and later
+JUST_STARTED = 15.0
+BENIGN_AT_START, BENIGN = 1 / 9, 1 / 400  # "no change detected", just after a start and later
 BROKEN = 0.6
 Change = Callable[[Value | None], Value]
 
@@ -98,7 +98,7 @@ class Writer:
         broken = cluster.victims.get("mirror-errors") == write.process.name
         if broken and cluster.random.random() < BROKEN:
             return "context deadline exceeded"
-        odds = BENIGN_YOUNG if cluster.now - write.process.started < YOUNG else BENIGN
+        odds = BENIGN_AT_START if cluster.now - write.process.started < JUST_STARTED else BENIGN
         if secondary == "memberlist" and cluster.random.random() < odds:
             return "no change detected"
         return ""

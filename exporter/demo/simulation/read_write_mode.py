@@ -94,8 +94,8 @@ def _stopping(cluster: Cluster, stage: Stage) -> list[Process]:
     if not stage.zone:
         return [p for p in old if path_of(p) in stage.stops]
     zones = sorted({p.spec.zone for p in cluster.processes if p.spec.zone})
-    gone = {"", *zones[: stage.zone]}
-    return sorted((p for p in old if p.spec.zone in gone), key=lambda p: p.spec.zone)
+    stopped_zones = {"", *zones[: stage.zone]}
+    return sorted((p for p in old if p.spec.zone in stopped_zones), key=lambda p: p.spec.zone)
 
 
 def _scale_up(cluster: Cluster, process: Process) -> None:

@@ -50,20 +50,20 @@ def believed(read: KeyInput, primary: Primary, missing: Absentees) -> Primary:
 
 def _fresh(page: View, stored: Content, read: KeyInput, limits: tuple[float, float]) -> Iterator[str]:
     clock = right_clock(page.read_at, read.skew, page.now)
-    for name, thing in (page.content or {}).items():
-        if name not in stored and (clock is None or _is_fresh(thing, clock, *limits, empty=not stored)):
+    for name, entry in (page.content or {}).items():
+        if name not in stored and (clock is None or _is_fresh(entry, clock, *limits, empty=not stored)):
             yield name
 
 
-def _is_fresh(thing: Entry, clock: float, timeout: float, period: float, *, empty: bool) -> bool:
+def _is_fresh(entry: Entry, clock: float, timeout: float, period: float, *, empty: bool) -> bool:
     """Whether an entry is current, and has been for a while. Partitions have no heartbeats: one that the
     store's ring lacks was deleted there, if the store has a ring at all.
     """
-    if thing.renewal is Renewal.NONE:
-        return empty and isinstance(thing, Partition) and clock - (thing.time or 0.0) > period
-    if thing.time is None:
+    if entry.renewal is Renewal.NONE:
+        return empty and isinstance(entry, Partition) and clock - (entry.time or 0.0) > period
+    if entry.time is None:
         return False
-    if thing.renewal is Renewal.SAMPLES:
-        return clock - thing.time <= TRACKED
-    settled = thing.born is None or clock - thing.born > period
-    return thing.state in _HERE and settled and (timeout <= 0 or clock - thing.time <= timeout)
+    if entry.renewal is Renewal.SAMPLES:
+        return clock - entry.time <= TRACKED
+    settled = entry.registered is None or clock - entry.registered > period
+    return entry.state in _HERE and settled and (timeout <= 0 or clock - entry.time <= timeout)

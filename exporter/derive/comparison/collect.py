@@ -221,7 +221,7 @@ def _read_key(key: str, fleet: _Fleet, kept: Mapping[tuple[str, str], ViewFacts]
 
 
 def _signal(seen: Seen, told: RingSignals) -> Signal:
-    return Signal(seen.target.name, told, seen.target.young, seen.read.metrics.asked_at)
+    return Signal(seen.target.name, told, seen.target.recently_started, seen.read.metrics.asked_at)
 
 
 def _default(claims: Iterable[Claim]) -> str:
@@ -276,7 +276,7 @@ def _entries(values: Mapping[str, object], ha: HaKeys) -> dict[str, Replica]:
     """HA entries by `user/cluster`, without deleted entries; of an entry below two prefixes the newer."""
     found: dict[str, Replica] = {}
     for key, value in values.items():
-        if isinstance(value, Replica) and not value.gone and (entry := ha.entry(key)):
+        if isinstance(value, Replica) and not value.is_tombstone and (entry := ha.entry(key)):
             other = found.get(entry)
             if other is None or (value.time or 0.0) > (other.time or 0.0):
                 found[entry] = value
@@ -292,12 +292,12 @@ def _page_views(key: str, up: tuple[Seen, ...]) -> Iterable[View]:
         if found is not None:
             yield _view(seen.target, found)
         elif key in seen.waiting:
-            yield _not_asked(seen.target.name, young=seen.target.young)
+            yield _not_asked(seen.target.name, recently_started=seen.target.recently_started)
 
 
 @lru_cache(maxsize=16_384)  # in a large cluster hardly any process is due
-def _not_asked(target: str, *, young: bool) -> View:
-    return View(target, None, known=False, young=young, asked=False)
+def _not_asked(target: str, *, recently_started: bool) -> View:
+    return View(target, None, known=False, recently_started=recently_started, asked=False)
 
 
 def _view(target: TargetFacts, page: Page[Ring] | Page[PartitionRing]) -> View:
@@ -305,7 +305,7 @@ def _view(target: TargetFacts, page: Page[Ring] | Page[PartitionRing]) -> View:
         target.name,
         page.value,
         known=page.outcome is not Outcome.FAILED,
-        young=target.young,
+        recently_started=target.recently_started,
         clock=page.clock,
         read_at=page.asked_at,
     )
@@ -315,7 +315,7 @@ def _tracker_views(up: tuple[Seen, ...]) -> Iterable[View]:
     for seen in up:
         page, target = seen.read.tracker, seen.target
         if page is None and HA_KEY in seen.waiting:
-            yield _not_asked(target.name, young=target.young)
+            yield _not_asked(target.name, recently_started=target.recently_started)
         if page is None or page.outcome is Outcome.ABSENT:
             continue
         entries = _tracked(page.value) if page.value is not None else None
@@ -323,7 +323,7 @@ def _tracker_views(up: tuple[Seen, ...]) -> Iterable[View]:
             target.name,
             entries,
             known=page.value is not None,
-            young=target.young,
+            recently_started=target.recently_started,
             clock=page.clock,
             read_at=page.asked_at,
         )
@@ -341,25 +341,25 @@ def _copy(key: str, seen: Seen, ha: HaKeys) -> View:
     """One process's gossip copy: read, absent for certain, or unknown."""
     page, target, values = seen.read.gossip.page, seen.target, seen.read.gossip.values
     if page.value is None:
-        return View(target.name, None, known=False, young=target.young)
+        return View(target.name, None, known=False, recently_started=target.recently_started)
     listed = seen.listed.get(key, ())
     if listed and not values and key != HA_KEY:
-        return _not_asked(target.name, young=target.young)
+        return _not_asked(target.name, recently_started=target.recently_started)
     asked = {name: values[name] for name in listed if name in values}
     read = {name: v.value for name, v in asked.items() if v.value is not None}
-    silent = {n for n in listed if n not in read and (n not in asked or asked[n].outcome is Outcome.FAILED)}
+    unread = {n for n in listed if n not in read and (n not in asked or asked[n].outcome is Outcome.FAILED)}
     stored: Stored | None = next(iter(read.values()), None)
     if key == HA_KEY:
         stored = _entries(read, ha) or None
     return view(
         target.name,
         stored,
-        known=not silent or (key == HA_KEY and bool(read)),
+        known=not unread or (key == HA_KEY and bool(read)),
         asked=not listed or bool(asked),
-        young=target.young,
+        recently_started=target.recently_started,
         clock=page.value.now or page.clock,
         read_at=min((v.asked_at for v in asked.values()), default=page.asked_at),
-        unread=frozenset(ha.entry(name) for name in silent),
+        unread=frozenset(ha.entry(name) for name in unread),
     )
 
 
@@ -370,9 +370,9 @@ def _kept(
     restart, and not from the future: our clock may have been set back.
     """
     since, until = span
-    born = {seen.target.name: (seen.target.started or 0.0) - (seen.target.skew or 0.0) for seen in up}
+    started_at = {seen.target.name: (seen.target.started or 0.0) - (seen.target.skew or 0.0) for seen in up}
     return {
         (v.kind, v.target): v
         for v in (view if view.known else view.last for view in views)
-        if v and v.known and max(since, born.get(v.target, 0.0)) <= (v.read_at or 0.0) <= until
+        if v and v.known and max(since, started_at.get(v.target, 0.0)) <= (v.read_at or 0.0) <= until
     }

@@ -31,17 +31,17 @@ NOTHING: Content = MappingProxyType({})
 def content_of(value: Value | Mapping[str, Replica]) -> Content:
     """What counts of a value: no tombstones, no deleted entries; owners beside partitions."""
     if isinstance(value, Ring):
-        return value.live()
+        return value.without_tombstones()
     if isinstance(value, PartitionRing):
         return _partitions(value)
     entries = {"": value} if isinstance(value, Replica) else value
-    return {name: entry for name, entry in entries.items() if not entry.gone}
+    return {name: entry for name, entry in entries.items() if not entry.is_tombstone}
 
 
 def _partitions(ring: PartitionRing) -> Content:
     found: dict[str, Entry] = {}
     for number, partition in ring.partitions.items():
-        if not partition.gone:
+        if not partition.is_tombstone:
             found[f"partition {number}"] = partition
             found |= dict.fromkeys([f"owner {owner}" for owner in partition.owners], owns(number))
     return found
@@ -52,10 +52,10 @@ def tombstones_of(value: Value | Mapping[str, Replica] | None, content: Content)
     A deleted HA entry is none: the tracker deletes it itself, a while later.
     """
     if isinstance(value, PartitionRing):
-        return {f"partition {number}": each for number, each in value.partitions.items() if each.gone}
+        return {f"partition {number}": each for number, each in value.partitions.items() if each.is_tombstone}
     if not isinstance(value, Ring) or len(value.members) == len(content):
         return NOTHING  # nearly always
-    return {name: member for name, member in value.members.items() if member.gone}
+    return {name: member for name, member in value.members.items() if member.is_tombstone}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +83,8 @@ def delivered(pages: Iterable[Content]) -> Mapping[str, float]:
     """The newest time of each member over the ring pages (tracker pages) that were read."""
     newest: dict[str, float] = {}
     for content in pages:
-        for name, thing in content.items():
-            if (time := thing.time) is not None and time > newest.get(name, 0.0):
+        for name, entry in content.items():
+            if (time := entry.time) is not None and time > newest.get(name, 0.0):
                 newest[name] = time
     return newest
 
@@ -97,8 +97,8 @@ def compare(primary: Content, view: Content | None, name: str, at: Moment) -> Co
     extra = tuple(sorted(view.keys() - primary.keys()))
     walk = _Walk(name, at)
     walk.pairs(primary, view)
-    walk.gone(missing, primary)
-    odd = [Difference(item, name, "extra") for item in extra[:MAX_DIFFERENCES]]
+    walk.judge_missing(missing, primary)
+    extras = [Difference(item, name, "extra") for item in extra[:MAX_DIFFERENCES]]
     return Comparison(
         missing_key=missing_key,
         lag=walk.lag,
@@ -106,7 +106,7 @@ def compare(primary: Content, view: Content | None, name: str, at: Moment) -> Co
         extra=extra,
         mismatched=MappingProxyType({what: tuple(ids) for what, ids in walk.mismatched.items()}),
         settled=frozenset(walk.settled),
-        differences=tuple((*walk.lost, *walk.fields, *odd, *walk.late)[:MAX_DIFFERENCES]),
+        differences=tuple((*walk.lost, *walk.fields, *extras, *walk.late)[:MAX_DIFFERENCES]),
         doubtful=tuple(walk.doubtful[:MAX_DOUBTFUL]),
     )
 
@@ -151,9 +151,9 @@ class _Walk:
         self._judge(item, found, settled=not self._one_heartbeat(mine, theirs))
         self.fields += found
 
-    def gone(self, missing: tuple[str, ...], primary: Content) -> None:
+    def judge_missing(self, missing: tuple[str, ...], primary: Content) -> None:
         """Report what the view lacks. Before mirroring that is all, in every view, and few are shown."""
-        recent = [item for item in missing if self._is_recent(primary[item].born)]
+        recent = [item for item in missing if self._is_recent(primary[item].registered)]
         self.settled.update(set(missing).difference(recent))
         self.lost = [self._lost(item, primary) for item in missing[:MAX_DIFFERENCES]]
         self.doubtful += [self._lost(item, primary) for item in recent[:MAX_DOUBTFUL]]
@@ -209,6 +209,6 @@ def _shown(value: object) -> str:
     return str(value)
 
 
-def _text(thing: Entry) -> str:
+def _text(entry: Entry) -> str:
     """An entry in short: the state of a member or partition, its place, the elected replica."""
-    return " at ".join(str(value) for what, value in thing.fields if what in _TELLING)
+    return " at ".join(str(value) for what, value in entry.fields if what in _TELLING)

@@ -24,14 +24,14 @@ def ahead(read: KeyInput, period: float) -> Mapping[str, float]:
         limit = now + max(period, DEFAULT_PERIOD)
         if not content or _newest(content) <= limit:
             continue  # nearly always
-        for name, thing in content.items():
-            if (when := thing.time) is not None and when > limit:
+        for name, entry in content.items():
+            if (when := entry.time) is not None and when > limit:
                 found[name] = max(found.get(name, 0.0), when - now)
     return MappingProxyType(found)
 
 
 def _newest(content: Content) -> float:
-    return max([thing.time or 0.0 for thing in content.values()])
+    return max([entry.time or 0.0 for entry in content.values()])
 
 
 def _dated(read: KeyInput) -> Iterator[tuple[Content, float]]:
@@ -45,5 +45,5 @@ def _dated(read: KeyInput) -> Iterator[tuple[Content, float]]:
 
 
 def _with_tombstones(value: Stored | None, content: Content, now: float) -> tuple[tuple[Content, float], ...]:
-    dead = tombstones_of(value, content)
-    return (content, now), ({f"the tombstone of {name}": entry for name, entry in dead.items()}, now)
+    tombstones = tombstones_of(value, content)
+    return (content, now), ({f"the tombstone of {name}": entry for name, entry in tombstones.items()}, now)

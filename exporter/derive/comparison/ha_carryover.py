@@ -11,12 +11,14 @@ from dataclasses import replace
 from itertools import islice
 from types import MappingProxyType
 
-from exporter.derive.comparison.views import View, with_odd
+from exporter.derive.comparison.views import View, with_diverged
 from exporter.model.entry import Replica
 from exporter.model.views import ViewFacts
 
-Odd = Mapping[str, Mapping[str, str]]  # by process: entry, and the replica it named; "" where it had none
-MAX_ODD = 100  # entries of one process
+Diverged = Mapping[
+    str, Mapping[str, str]
+]  # by process: entry, and the replica it named; "" where it had none
+MAX_DIVERGED = 100  # entries of one process
 Failovers = Mapping[str, float]  # entries with an election that only some views have; since when, our clock
 FORGET = 3600.0  # seconds after which one that was not read again is forgotten
 
@@ -28,10 +30,10 @@ def failovers(views: Iterable[View], past: Failovers, now: float, period: float)
     first: dict[str, Replica] = {}
     split: dict[str, list[Replica]] = {}
     for v in views:
-        for name, thing in _entries(v) if v.known else ():
-            other = first.setdefault(name, thing)
-            if other is not thing and other.replica != thing.replica:
-                split.setdefault(name, [other]).append(thing)
+        for name, entry in _entries(v) if v.known else ():
+            other = first.setdefault(name, entry)
+            if other is not entry and other.replica != entry.replica:
+                split.setdefault(name, [other]).append(entry)
     fresh = {name: past.get(name, now) for name, all_ in split.items() if _is_one_update(all_, period)}
     kept = {name: at for name, at in past.items() if name not in first and now - at < FORGET}
     return MappingProxyType(kept | fresh)
@@ -47,9 +49,9 @@ def under_way(found: Failovers, now: float, period: float) -> frozenset[str]:
     return frozenset(name for name, since in found.items() if 0 <= now - since <= period)
 
 
-def odd_entries(
-    views: Iterable[View], judged: Iterable[ViewFacts], past: Odd, passing: frozenset[str] = frozenset()
-) -> Odd:
+def diverged_entries(
+    views: Iterable[View], judged: Iterable[ViewFacts], past: Diverged, passing: frozenset[str] = frozenset()
+) -> Diverged:
     """Each process's entries that differed from most, or that it lacked, when last read. Empty where all were
     read: then the present views show it. `passing` are failovers.
     """
@@ -69,7 +71,7 @@ def odd_entries(
             before = {e: r for e, r in before.items() if _is_open(e, v, readers, listed)}
             before = {**_differing(v, usual), **lacking, **before}
         if before:
-            found[v.target] = MappingProxyType(dict(islice(before.items(), MAX_ODD)))
+            found[v.target] = MappingProxyType(dict(islice(before.items(), MAX_DIVERGED)))
     return MappingProxyType(found)
 
 
@@ -89,11 +91,11 @@ def _usual(voters: tuple[View, ...]) -> Mapping[str, str | None]:
 
 
 def _named(v: View) -> Iterable[tuple[str, str]]:
-    return ((name, thing.replica) for name, thing in _entries(v))
+    return ((name, entry.replica) for name, entry in _entries(v))
 
 
 def _entries(v: View) -> Iterable[tuple[str, Replica]]:
-    return ((name, thing) for name, thing in (v.content or {}).items() if isinstance(thing, Replica))
+    return ((name, entry) for name, entry in (v.content or {}).items() if isinstance(entry, Replica))
 
 
 def _most(counts: Counter[str]) -> str | None:
@@ -117,15 +119,19 @@ def _is_open(entry: str, v: View, readers: Mapping[str, int], listed: frozenset[
 
 
 def with_entries(
-    views: tuple[ViewFacts, ...], odd: Odd, uncovered: Mapping[str, frozenset[str]]
+    views: tuple[ViewFacts, ...], diverged: Diverged, uncovered: Mapping[str, frozenset[str]]
 ) -> tuple[ViewFacts, ...]:
     """Add to each view the differences in entries not read this time, and its entries never read."""
-    told = tuple(replace(v, whole=False) if v.known and uncovered.get(v.target) else v for v in views)
-    return with_odd(tuple(_marked(v, odd.get(v.target)) if v.known else v for v in told)) if odd else told
+    told = tuple(replace(v, complete=False) if v.known and uncovered.get(v.target) else v for v in views)
+    return (
+        with_diverged(tuple(_marked(v, diverged.get(v.target)) if v.known else v for v in told))
+        if diverged
+        else told
+    )
 
 
-def _marked(v: ViewFacts, odd: Mapping[str, str] | None) -> ViewFacts:
-    if not odd:
+def _marked(v: ViewFacts, diverged: Mapping[str, str] | None) -> ViewFacts:
+    if not diverged:
         return v
-    text = repr((v.fingerprint, sorted(odd.items()))).encode("utf-8", "surrogatepass")
+    text = repr((v.fingerprint, sorted(diverged.items()))).encode("utf-8", "surrogatepass")
     return replace(v, fingerprint=hashlib.blake2b(text, digest_size=8).hexdigest())

@@ -50,7 +50,7 @@ def fresh(views: Iterable[View], period: float) -> list[View]:
 
 
 def _usual(content: Content) -> float:
-    times = [time for thing in content.values() if (time := thing.time) is not None]
+    times = [time for entry in content.values() if (time := entry.time) is not None]
     return median_low(times) if times else 0.0
 
 
@@ -58,36 +58,36 @@ def _voted(contents: Sequence[Mapping[Key, T]]) -> dict[Key, T]:
     """The entries that half of the contents or more have, each as most of them show it."""
     found: dict[Key, list[T]] = {}
     for content in contents:
-        for name, thing in content.items():
-            if (things := found.get(name)) is None:
-                found[name] = [thing]
+        for name, entry in content.items():
+            if (entries := found.get(name)) is None:
+                found[name] = [entry]
             else:
-                things.append(thing)
+                entries.append(entry)
     return {name: _shown(things) for name, things in found.items() if 2 * len(things) >= len(contents)}
 
 
-def _shown(things: list[T]) -> T:
+def _shown(entries: list[T]) -> T:
     """One entry as most show it, with the middle one of their times."""
-    first = things[0]
-    different = dict(zip(map(id, things), things, strict=True)).values()
+    first = entries[0]
+    different = dict(zip(map(id, entries), entries, strict=True)).values()
     if len(different) == 1:
         return first  # the very same bytes on every page: nearly all are
-    middle = sorted(things, key=_order)[len(things) // 2]
-    if all(first.same(thing) for thing in different):
+    middle = sorted(entries, key=_order)[len(entries) // 2]
+    if all(first.same(entry) for entry in different):
         return middle
-    return max(_usual_of(things), key=_order).renewed(middle.time)
+    return max(_usual_of(entries), key=_order).renewed(middle.time)
 
 
-def _order(thing: Entry) -> float:
-    return thing.time or 0.0
+def _order(entry: Entry) -> float:
+    return entry.time or 0.0
 
 
-def _usual_of(things: list[T]) -> list[T]:
+def _usual_of(entries: list[T]) -> list[T]:
     """Those with the value of most. A page that calls a member unhealthy hides its own state and does not
     count there; of two that differ the one renewed last counts.
     """
-    open_ = [thing for thing in things if thing.state is not State.UNHEALTHY]
-    told = open_ or things
+    open_ = [entry for entry in entries if entry.state is not State.UNHEALTHY]
+    told = open_ or entries
     listed = [thing for thing in told if thing.tokens.digest]
     groups: dict[Hashable, list[T]] = {}
     # A page in HTML lists no tokens: it does not count where at least half of the pages list them.
@@ -96,23 +96,23 @@ def _usual_of(things: list[T]) -> list[T]:
     return max(groups.values(), key=lambda group: (len(group), max(map(_order, group))))
 
 
-def _said(thing: Entry) -> Hashable:
-    told = ((v.digest or v.count) if isinstance(v, Tokens) else v for _, v in thing.fields)
-    return (*told, *thing.beside)
+def _said(entry: Entry) -> Hashable:
+    told = ((v.digest or v.count) if isinstance(v, Tokens) else v for _, v in entry.fields)
+    return (*told, *entry.beside)
 
 
 Judge = Callable[[Entry, float | None], bool]
 
 
-def called(views: Iterable[View], is_ill: Judge) -> frozenset[str]:
+def called(views: Iterable[View], is_unhealthy: Judge) -> frozenset[str]:
     """Ids of the members that most of the views which show them call unhealthy; half of them suffice."""
     views, unhealthy = tuple(views), State.UNHEALTHY
     accused = {
-        name for view in views for name, thing in (view.content or {}).items() if thing.state is unhealthy
+        name for view in views for name, entry in (view.content or {}).items() if entry.state is unhealthy
     }
-    return frozenset(name for name in accused if _most_call(name, views, is_ill))
+    return frozenset(name for name in accused if _most_call(name, views, is_unhealthy))
 
 
-def _most_call(name: str, views: Iterable[View], is_ill: Judge) -> bool:
-    shown = [(thing, v.now) for v in views if (thing := (v.content or {}).get(name)) is not None]
-    return 2 * sum(is_ill(thing, clock) for thing, clock in shown) >= len(shown)
+def _most_call(name: str, views: Iterable[View], is_unhealthy: Judge) -> bool:
+    shown = [(entry, v.now) for v in views if (entry := (v.content or {}).get(name)) is not None]
+    return 2 * sum(is_unhealthy(thing, clock) for thing, clock in shown) >= len(shown)

@@ -55,21 +55,21 @@ class KeyInput:
     def settings(self) -> RingSettings:
         """The ring's settings, as the processes that own them agree; its primary store is one of them."""
         found = agree(self.configs)
-        alone = kept_apart(self.in_memory, self.clients)
-        return replace(found, differing=(*found.differing, *differing_primaries(self.clients), *alone))
+        apart = kept_apart(self.in_memory, self.clients)
+        return replace(found, differing=(*found.differing, *differing_primaries(self.clients), *apart))
 
 
 @dataclass(frozen=True, slots=True)
 class Primary:
-    """The primary's content and its source. `clock` is the source's time. `young` is true for a process that
-    has just started: members that it lacks may exist.
+    """The primary's content and its source. `clock` is the source's time. `recently_started` is true for a
+    process that has just started: members that it lacks may exist.
     """
 
     value: Stored | None
     source: Origin
     clock: float | None
     store: str
-    young: bool = False
+    recently_started: bool = False
 
 
 def find_primary(read: KeyInput) -> Primary:
@@ -107,19 +107,23 @@ def _of_most(views: list[View], place: Place, store: str, skew: float | None) ->
     """What most of these views show, judged by the middle one of their clocks."""
     clocks = [clock for v in views if (clock := right_clock(v.read_at, skew, v.now)) is not None]
     source = Origin(place, views[0].target) if len(views) == 1 else Origin(place, processes=len(views))
-    return Primary(most(views), source, median_high(clocks) if clocks else None, store, views[0].young)
+    return Primary(
+        most(views), source, median_high(clocks) if clocks else None, store, views[0].recently_started
+    )
 
 
-def is_remembered(read: KeyInput, primary: Primary) -> bool:
+def is_by_pages(read: KeyInput, primary: Primary) -> bool:
     """Whether the primary store could not be read, so that only the processes' pages of it remain."""
     return primary.store in read.failed and primary.source.place not in (Place.NOWHERE, Place.STORE)
 
 
-def ill_by_pages(read: KeyInput, limit: Limit) -> frozenset[str]:
+def unhealthy_by_pages(read: KeyInput, limit: Limit) -> frozenset[str]:
     """Ids of the members that most ring pages call unhealthy, by the processes' own limit, which may be
     another than ours. A page that its own heartbeat column contradicts does not count.
     """
-    pages = [page for page in read.pages if page.known and page.content is not None and not page.young]
+    pages = [
+        page for page in read.pages if page.known and page.content is not None and not page.recently_started
+    ]
     return called(
         pages,
         lambda member, clock: (
@@ -149,7 +153,7 @@ def _believed(views: Iterable[View], read: KeyInput) -> list[View]:
     rest. Where no view is like that, the best there are.
     """
     having = [view for view in views if view.known and view.content is not None]
-    grown = [view for view in having if not view.young] or having
+    grown = [view for view in having if not view.recently_started] or having
     return fresh(
         [view for view in grown if not is_skewed(view.read_at, read.skew, view.now)] or grown,
         read.settings.period,

@@ -9,8 +9,14 @@ from types import MappingProxyType
 
 from exporter.derive import kv_clients
 from exporter.derive.comparison.compare import FIELDS, Content, Moment, compare, content_of, delivered
-from exporter.derive.comparison.ha_carryover import Failovers, failovers, odd_entries, under_way, with_entries
-from exporter.derive.comparison.primary import KeyInput, Primary, is_remembered
+from exporter.derive.comparison.ha_carryover import (
+    Failovers,
+    diverged_entries,
+    failovers,
+    under_way,
+    with_entries,
+)
+from exporter.derive.comparison.primary import KeyInput, Primary, is_by_pages
 from exporter.derive.comparison.standing_differences import Standing, carry, settle, unread_of, view_name
 from exporter.derive.comparison.views import View, distinct, judge_views
 from exporter.model.facts import SecondaryFacts
@@ -21,8 +27,8 @@ MAX_SHOWN = 1000  # differences of all views together, the worst of each view fi
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
-    """The result of `judge_sides`, and its state for the next time."""
+class ComparedViews:
+    """The result of `compare_views`, and its state for the next time."""
 
     views: tuple[ViewFacts, ...]
     distinct: Mapping[str, int]
@@ -39,7 +45,7 @@ class Times:
     now: float
 
 
-def judge_sides(read: KeyInput, primary: Primary, past: Standing, times: Times) -> Sides:
+def compare_views(read: KeyInput, primary: Primary, past: Standing, times: Times) -> ComparedViews:
     """Judge all views and, where there is a secondary, what it lacks. Only views of the same cycle are
     compared; what a kept view lacked counts until it is read again.
     """
@@ -58,8 +64,8 @@ def judge_sides(read: KeyInput, primary: Primary, past: Standing, times: Times) 
     against = found if other == "memberlist" else {}
     copies = judge_views("gossip", _apart(read.copies, passing), times.timeout, against)
     if read.key == HA_KEY:
-        then = replace(then, odd=odd_entries(read.copies, copies, past.odd, passing))
-        copies = with_entries(copies, then.odd, then.uncovered)
+        then = replace(then, diverged=diverged_entries(read.copies, copies, past.diverged, passing))
+        copies = with_entries(copies, then.diverged, then.uncovered)
     differing = _distinct(pages + copies)
     pages, copies = _with_kept(read.pages, pages, read), _with_kept(read.copies, copies, read)
     if content is None or not other:
@@ -69,9 +75,9 @@ def judge_sides(read: KeyInput, primary: Primary, past: Standing, times: Times) 
         secondary = _union(other, read.key, [(v.target, v.against, v.judged) for v in copies], unsure)
     else:
         secondary = _union(other, read.key, [(name, c, True) for name, c in found.items()], set())
-    if secondary is not None and is_remembered(read, primary):
-        secondary = replace(secondary, remembered=True)
-    return Sides(pages + copies, differing, secondary, then)
+    if secondary is not None and is_by_pages(read, primary):
+        secondary = replace(secondary, by_pages=True)
+    return ComparedViews(pages + copies, differing, secondary, then)
 
 
 def _elections(read: KeyInput, past: Standing, times: Times) -> Failovers:
@@ -132,11 +138,11 @@ def _compared(read: KeyInput, primary: Content, other: str, at: Moment) -> dict[
 
 
 def _less(content: Content, unread: frozenset[str]) -> Content:
-    return {name: thing for name, thing in content.items() if name not in unread} if unread else content
+    return {name: entry for name, entry in content.items() if name not in unread} if unread else content
 
 
 def _union(
-    side: str, key: str, views: list[tuple[str, Comparison | None, bool]], unsure: set[str]
+    store: str, key: str, views: list[tuple[str, Comparison | None, bool]], unsure: set[str]
 ) -> SecondaryFacts | None:
     """Put the views' comparisons together: what any of them lacks, the secondary lacks."""
     read = [(name, found, judged) for name, found, judged in views if found is not None]
@@ -148,7 +154,7 @@ def _union(
     old = {name for name, _, judged in read if judged}
     fields = FIELDS["ha" if key == HA_KEY else "ring"]
     return SecondaryFacts(
-        side=side,
+        store=store,
         missing_key=bool(gaps),
         missing_in=tuple(sorted(gaps)),
         lag=max((c.lag for c in found if c.lag is not None), default=None),

@@ -30,7 +30,7 @@ class Signal:
 
     target: str
     told: RingSignals
-    young: bool = False
+    recently_started: bool = False
     read_at: float = 0.0
 
 
@@ -87,13 +87,13 @@ def judge_signals(
     deviations = {
         signal.target: _continued(past.get(signal.target), own, most, now)
         for signal, own in zip(signals, said, strict=True)
-        if own != most and not signal.young and len(signals) > 1
+        if own != most and not signal.recently_started and len(signals) > 1
     }
     fine = _contradicted(pages, deviations)
     waiting = fine | {name for name, known in deviations.items() if now - known.since < SETTLES_AFTER}
-    odd = deviations.keys() - fine
+    diverged = deviations.keys() - fine
     views = tuple(
-        _view(signal, _digests(signal.told, own, hidden), usual, oldest, (odd, waiting))
+        _view(signal, _digests(signal.told, own, hidden), usual, oldest, (diverged, waiting))
         for signal, own in zip(signals, said, strict=True)
     )
     shown = len({view.fingerprint for view in views})
@@ -108,7 +108,7 @@ def _contradicted(pages: Iterable[ViewFacts], deviations: Deviations) -> set[str
         page.target
         for page in pages
         if page.target in deviations and page.kind == "ring" and page.known and page.judged
-        and not (page.odd or page.missing) and (page.read_at or 0.0) > deviations[page.target].since
+        and not (page.diverged or page.missing) and (page.read_at or 0.0) > deviations[page.target].since
     }  # fmt: skip
 
 
@@ -121,7 +121,9 @@ def _continued(known: Deviation | None, own: str, usual: str, now: float) -> Dev
 
 def _usual(signals: Iterable[Signal], said: Iterable[str]) -> RingSignals | None:
     """The value of most processes that have not just started; `None` where there is no majority."""
-    judged = [(own, signal.told) for signal, own in zip(signals, said, strict=True) if not signal.young]
+    judged = [
+        (own, signal.told) for signal, own in zip(signals, said, strict=True) if not signal.recently_started
+    ]
     by_what = dict(judged)
     counts = Counter(own for own, _ in judged).most_common(2)
     if not counts or (len(counts) == 2 and counts[0][1] == counts[1][1]):
@@ -159,7 +161,7 @@ def _view(
     deviating: tuple[Collection[str], Collection[str]],
 ) -> ViewFacts:
     """The view of one process; `deviating` are the processes that deviate, and those not judged yet."""
-    told, (odd, waiting) = signal.told, deviating
+    told, (diverged, waiting) = signal.told, deviating
     return ViewFacts(
         kind=KIND,
         target=signal.target,
@@ -168,7 +170,7 @@ def _view(
         digests=digests,
         staleness=None if oldest is None or told.oldest is None else max(0.0, oldest - told.oldest),
         unnamed=max(0, usual.size - told.size) if usual is not None else 0,
-        judged=not signal.young and signal.target not in waiting,
+        judged=not signal.recently_started and signal.target not in waiting,
         read_at=signal.read_at,
-        odd=signal.target in odd,
+        diverged=signal.target in diverged,
     )

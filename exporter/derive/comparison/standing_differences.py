@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypeVar
 
-from exporter.derive.comparison.ha_carryover import Failovers, Odd
+from exporter.derive.comparison.ha_carryover import Diverged, Failovers
 from exporter.derive.comparison.views import View
 from exporter.model.views import Comparison, Difference
 from exporter.products.ring_pages import HA_KEY
@@ -25,19 +25,19 @@ MAX_KEPT = 20_000
 class Standing:
     """What is kept of one key's comparisons. `doubts` is when a difference was first observed, our clock.
     `replicas` are the differing replicas by view. `uncovered` are the HA entries of a view that were never
-    read, or left a doubt. `odd` is what a process had of HA entries that differed. `failovers` are the
+    read, or left a doubt. `diverged` is what a process had of HA entries that differed. `failovers` are the
     entries with an election that only some views have.
     """
 
     doubts: Mapping[Difference, float] = field(default_factory=lambda: MappingProxyType({}))
     replicas: Mapping[str, tuple[Difference, ...]] = field(default_factory=lambda: MappingProxyType({}))
     uncovered: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
-    odd: Odd = field(default_factory=lambda: MappingProxyType({}))
+    diverged: Diverged = field(default_factory=lambda: MappingProxyType({}))
     failovers: Failovers = field(default_factory=lambda: MappingProxyType({}))
 
     def again(self) -> frozenset[str]:
         """Which HA entries should be read again soon: another reading would settle or clear them."""
-        return frozenset(d.member for d in self.doubts).union(self.failovers, *self.odd.values())
+        return frozenset(d.member for d in self.doubts).union(self.failovers, *self.diverged.values())
 
 
 def settle(

@@ -35,7 +35,7 @@ class View:
     target: str
     value: Value | Mapping[str, Replica] | None
     known: bool = True
-    young: bool = False
+    recently_started: bool = False
     clock: float | None = None
     read_at: float | None = None
     content: Content | None = None  # what counts of `value`, computed once
@@ -68,21 +68,22 @@ def judge_views(
     """
     views = tuple(views)
     prints = _Fingerprints(_peers(views, timeout, _living(stored, timeout)))
-    somebody = any(v.known and not v.young for v in views)
-    return with_odd(
+    any_settled = any(v.known and not v.recently_started for v in views)
+    return with_diverged(
         tuple(
-            _judge(kind, v, prints, against.get(v.target), judged=not (v.young and somebody)) for v in views
+            _judge(kind, v, prints, against.get(v.target), judged=not (v.recently_started and any_settled))
+            for v in views
         )
     )
 
 
-def with_odd(views: tuple[ViewFacts, ...]) -> tuple[ViewFacts, ...]:
+def with_diverged(views: tuple[ViewFacts, ...]) -> tuple[ViewFacts, ...]:
     """Mark the views that differ from most of those read together with them; all, where none are most."""
     counts = Counter(v.fingerprint for v in views if v.known and v.judged).most_common(2)
     if len(counts) < 2:
         return views
     usual = counts[0][0] if counts[0][1] > counts[1][1] else None
-    return tuple(replace(v, odd=v.known and v.judged and v.fingerprint != usual) for v in views)
+    return tuple(replace(v, diverged=v.known and v.judged and v.fingerprint != usual) for v in views)
 
 
 def distinct(judged: Iterable[ViewFacts]) -> int:
@@ -96,7 +97,7 @@ class _Peers:
 
     newest: Mapping[str, float]  # the time of each entry's newest record
     wanted: frozenset[str]  # entries that every view should have
-    dead: frozenset[str]  # entries with a tombstone as the newest record
+    tombstones: frozenset[str]  # entries with a tombstone as the newest record
     hidden: frozenset[str]
     unread: frozenset[str]  # HA entries that were not read from some copy
     stored: frozenset[str]  # entries of the primary that these views are to show
@@ -111,7 +112,7 @@ def _living(stored: View | None, timeout: float) -> Mapping[str, float]:
     if stored is None or not isinstance(stored.value, Ring) or (clock := stored.now) is None:
         return {}
     return {
-        name: clock - (member.born or clock)
+        name: clock - (member.registered or clock)
         for name, member in stored.value.members.items()
         if member.state is not State.LEFT
         and member.time is not None
@@ -133,12 +134,13 @@ def _peers(views: tuple[View, ...], timeout: float, stored: Mapping[str, float])
     for v in views:
         if v.known:
             _freshen(best, hidden, counted, v)
-    dead = frozenset(name for name, record in best.items() if record[1])
+    tombstones = frozenset(name for name, record in best.items() if record[1])
     return _Peers(
         newest={name: record[0] for name, record in best.items()},
-        wanted=frozenset(name for name, record in best.items() if _is_live(record, timeout)) | (long - dead),
+        wanted=frozenset(name for name, record in best.items() if _is_current(record, timeout))
+        | (long - tombstones),
         stored=frozenset(stored),
-        dead=dead,
+        tombstones=tombstones,
         hidden=frozenset(hidden),
         unread=frozenset[str]().union(*(v.unread for v in views if v.known)),
         counted=counted,
@@ -150,16 +152,16 @@ def _freshen(best: dict[str, Record], hidden: set[str], counted: dict[str, bool]
     with unlisted tokens go into `counted`: pages in HTML list none.
     """
     clock, known = v.now, best.get
-    for name, thing in _records(v):
+    for name, entry in _records(v):
         record = known(name)
-        if record is not None and record[2] is thing:
+        if record is not None and record[2] is entry:
             continue  # the very same bytes in another view
-        when, gone = thing.time or 0.0, thing.gone
-        if record is None or when > record[0] or (gone and when == record[0]):
-            best[name] = (when, gone, thing, clock)
-        if thing.state is _UNHEALTHY:
+        when, deleted = entry.time or 0.0, entry.is_tombstone
+        if record is None or when > record[0] or (deleted and when == record[0]):
+            best[name] = (when, deleted, entry, clock)
+        if entry.state is _UNHEALTHY:
             hidden.add(name)
-        if (tokens := thing.tokens).digest is None:
+        if (tokens := entry.tokens).digest is None:
             counted[name] = counted.get(name, False) or tokens.count < 0
 
 
@@ -171,15 +173,15 @@ def _records(v: View) -> Iterable[tuple[str, Entry]]:
     return (*content.items(), *tombstones_of(v.value, content).items())
 
 
-def _is_live(record: Record, timeout: float) -> bool:
+def _is_current(record: Record, timeout: float) -> bool:
     """Whether every view should have it. Without a clock no record counts as old."""
-    when, gone, thing, clock = record
+    when, deleted, entry, clock = record
     limit = 0.0
-    if thing.renewal is Renewal.HEARTBEAT:
+    if entry.renewal is Renewal.HEARTBEAT:
         limit = timeout
-    elif thing.renewal is Renewal.SAMPLES and thing.time is not None:
+    elif entry.renewal is Renewal.SAMPLES and entry.time is not None:
         limit = DEFAULT_TIMEOUT
-    return not gone and (clock is None or limit <= 0 or clock - when <= limit)
+    return not deleted and (clock is None or limit <= 0 or clock - when <= limit)
 
 
 @lru_cache(maxsize=16_384)  # in a large cluster hardly any process is due
@@ -204,7 +206,7 @@ def _judge(
         digests=mark[1],
         staleness=_staleness(content, peers.newest),
         missing=tuple(sorted(wanted - content.keys() - v.unread)),
-        extra=tuple(sorted(peers.dead & content.keys())),
+        extra=tuple(sorted(peers.tombstones & content.keys())),
         judged=judged,
         against=against,
         read_at=v.read_at,
@@ -216,8 +218,8 @@ def _staleness(content: Content, newest: Mapping[str, float]) -> float | None:
     beating = Renewal.HEARTBEAT
     behind = [
         newest[name] - time
-        for name, thing in content.items()
-        if (time := thing.time) is not None and thing.renewal is beating
+        for name, entry in content.items()
+        if (time := entry.time) is not None and entry.renewal is beating
     ]
     return max(behind, default=None)
 
@@ -245,9 +247,9 @@ class _Fingerprints:
 
     def _mark(self, content: Content) -> Mark:
         hidden, unread, counted = self.peers.hidden, self.peers.unread, self.peers.counted
-        whole = fingerprint(content, hidden, unread, counted)
+        complete = fingerprint(content, hidden, unread, counted)
         bare = fingerprint(content, frozenset(content), unread, counted)
-        return whole, (bare,) if hidden else (bare, whole)
+        return complete, (bare,) if hidden else (bare, complete)
 
 
 def _alike(content: Content, known: Content) -> bool:
@@ -255,9 +257,9 @@ def _alike(content: Content, known: Content) -> bool:
     if len(content) != len(known):
         return False
     find = known.get
-    for name, thing in content.items():
+    for name, entry in content.items():
         other = find(name)
-        if other is not thing and (other is None or not thing.same(other)):
+        if other is not entry and (other is None or not entry.same(other)):
             return False
     return True
 
@@ -274,17 +276,17 @@ def fingerprint(
     `counted` only the number counts, or nothing where some page lacks it.
     """
     essence = [
-        (name, _essence(thing, name in hidden, counted.get(name)))
-        for name, thing in content.items()
+        (name, _essence(entry, name in hidden, counted.get(name)))
+        for name, entry in content.items()
         if name not in unread
     ]
     essence.sort(key=lambda pair: pair[0])
     return hashlib.blake2b(repr(essence).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def _essence(thing: Entry, state_hidden: bool, uncounted: bool | None) -> tuple[str, object]:
-    hidden = state_hidden and thing.renewal is Renewal.HEARTBEAT
-    return "" if hidden else str(thing.essence), _tokens(thing.tokens, uncounted)
+def _essence(entry: Entry, state_hidden: bool, uncounted: bool | None) -> tuple[str, object]:
+    hidden = state_hidden and entry.renewal is Renewal.HEARTBEAT
+    return "" if hidden else str(entry.essence), _tokens(entry.tokens, uncounted)
 
 
 def _tokens(tokens: Tokens, uncounted: bool | None) -> object:

@@ -102,15 +102,15 @@ def check(
     return register
 
 
-def covered(check: Check, whole: Universe) -> Check:
+def covered(check: Check, universe: Universe) -> Check:
     """Add what a check judged. One that passes on less than its universe is unknown, by name."""
     sources = RESTS_ON.get(check.id, FROM_METRICS)
-    parts = ((source, whole[source]) for source in sources)
+    parts = ((source, universe[source]) for source in sources)
     looked = tuple(Covered(s.value, part.of - len(part.missing), part.of, part.since) for s, part in parts)
     if check.verdict is Verdict.HOLDS:
-        if missing := whole.missing(sources):
+        if missing := universe.missing(sources):
             return _unknown(check, missing, covered=looked, evidence=())
-        if not whole[METRICS].of:
+        if not universe[METRICS].of:
             return _unknown(check, (Culprit(Kind.NO_TARGETS),), vacuous=True, covered=looked, evidence=())
     return replace(check, covered=looked)
 

@@ -145,7 +145,7 @@ def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
     return Universe(parts)
 
 
-Thing = tuple[str, str, str, Kind]  # what of it, of which key, of which process; and what it is when not had
+Item = tuple[str, str, str, Kind]  # what of it, of which key, of which process; and what it is when not had
 
 
 def _oldest(keys: Iterable[KeyFacts], kind: str) -> float | None:
@@ -155,19 +155,19 @@ def _oldest(keys: Iterable[KeyFacts], kind: str) -> float | None:
 
 
 def _part(
-    things: Iterable[tuple[Thing, bool]], since: float | None = None, stores: Sequence[StoreFacts] = ()
+    items: Iterable[tuple[Item, bool]], since: float | None = None, stores: Sequence[StoreFacts] = ()
 ) -> Part:
     """Count them. There are many thousands in a large fleet: only what was not had is made a culprit."""
-    told = dict(things)
-    unread = (thing for thing, had in told.items() if not had)
+    told = dict(items)
+    unread = (item for item, had in told.items() if not had)
     missing = [Culprit(kind, target, key, what=what) for what, key, target, kind in unread]
     missing += faults_of(stores)
     missing.sort(key=lambda culprit: (culprit.what, culprit.key, culprit.target))
     return Part(len(told) + len(stores), tuple(missing), since)
 
 
-def _pages(what: str, had: Iterable[tuple[str, bool]]) -> Iterable[tuple[Thing, bool]]:
-    kind = Kind.UNREAD if what else Kind.PROCESS_SILENT
+def _pages(what: str, had: Iterable[tuple[str, bool]]) -> Iterable[tuple[Item, bool]]:
+    kind = Kind.UNREAD if what else Kind.PROCESS_NOT_RESPONDING
     return (((what, "", name, kind), there) for name, there in had)
 
 
@@ -194,7 +194,7 @@ def _tracks(target: TargetFacts) -> bool:
     return any(client.key == HA_KEY and client.writes for client in target.clients)
 
 
-def _primaries(keys: tuple[KeyFacts, ...], up: tuple[TargetFacts, ...]) -> Iterable[tuple[Thing, bool]]:
+def _primaries(keys: tuple[KeyFacts, ...], up: tuple[TargetFacts, ...]) -> Iterable[tuple[Item, bool]]:
     """Each key's primary, and each ring page there should be: what a watch delivers to a process is nowhere
     else. The external store's content is the store's itself, where that is configured.
     """
@@ -202,7 +202,7 @@ def _primaries(keys: tuple[KeyFacts, ...], up: tuple[TargetFacts, ...]) -> Itera
     for key in keys:
         yield ("", key.key, "", Kind.KEY_UNKNOWN), bool(key.source)
     for target in up:
-        for client in target.clients if not target.young else ():
+        for client in target.clients if not target.recently_started else ():
             if client.key in shown and (_shows(target, client) or _failed(target, client.key)):
                 had = target.name in shown[client.key] or _is_excused(target, client.key)
                 yield ("ring page", client.key, target.name, Kind.UNREAD), had
@@ -246,11 +246,11 @@ def _paths(product: Product, key: str) -> frozenset[str]:
 
 def _copies(
     keys: tuple[KeyFacts, ...], up: tuple[TargetFacts, ...], since: Phase
-) -> Iterable[tuple[Thing, bool]]:
+) -> Iterable[tuple[Item, bool]]:
     """The gossip copies of each key that has memberlist as its primary, or is in a phase `since` this one.
     They are on each process that runs memberlist and did not start recently.
     """
-    having = [target.name for target in up if runs_memberlist(target) and not target.young]
+    having = [target.name for target in up if runs_memberlist(target) and not target.recently_started]
     for key in keys:
         if key.primary == "memberlist" or key.phase >= since:
             known = {view.target for view in key.views if view.kind == "gossip" and view.known}

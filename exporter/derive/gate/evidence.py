@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)  # not slots: its properties are computed once for all migrations
-class Whole:
+class SharedEvidence:
     """What is the same for every migration."""
 
     now: Snapshot
@@ -101,8 +101,10 @@ class Evidence:
     "" is all migrations together.
     """
 
-    def __init__(self, now: Snapshot, rules: Rules, migration: str = "", whole: Whole | None = None) -> None:
-        self.now, self.rules, self.whole = now, rules, whole or Whole(now, rules)
+    def __init__(
+        self, now: Snapshot, rules: Rules, migration: str = "", shared: SharedEvidence | None = None
+    ) -> None:
+        self.now, self.rules, self.whole = now, rules, shared or SharedEvidence(now, rules)
         self.asked: set[str] = set()
         self.own_values: dict[str, Any] = {}
         self._migration = migration

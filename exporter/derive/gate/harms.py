@@ -68,7 +68,7 @@ class Rule:
         return tuple(dict.fromkeys(guard for harm in harms for guard in harm.guards))
 
 
-GOSSIP: tuple[CheckFunction, ...] = (gossip.one_cluster, gossip.no_strangers, gossip.complete)
+GOSSIP: tuple[CheckFunction, ...] = (gossip.one_cluster, gossip.no_unknown_members, gossip.complete)
 # For every step that is a rolling restart, or that follows one: a process that starts must join.
 RESTART: tuple[CheckFunction, ...] = (
     joining.restart_seeds,
@@ -185,7 +185,7 @@ STEPS = (
                 "The primary cannot be compared with: its store is not readable.", (stores.stores_readable,)
             ),
             Harm(DIVERGED, (keys.views_agree,)),
-            Harm(ORPHANED, (preflight.no_ghosts,)),
+            Harm(ORPHANED, (preflight.no_orphaned_members,)),
             Harm(MISPLACED, MEMBERS),
             Harm(UNFINISHED, (quorum.quorum_margin, quorum.settings_agree, transitions.no_long_transitions)),
             Harm(DATED, (clients.clocks_agree,)),
@@ -206,7 +206,7 @@ STEPS = (
             Harm(MERGED, (*GOSSIP, gossip.labels_agree)),
             Harm(DIVERGED, (keys.views_agree,)),
             Harm(PARTED, (joining.mirror_seeds, joining.restart_seeds_resolve, joining.restart_settings)),
-            Harm(ORPHANED, (keys.members_healthy, preflight.no_ghosts)),
+            Harm(ORPHANED, (keys.members_healthy, preflight.no_orphaned_members)),
             Harm(MISPLACED, MEMBERS),
             Harm(
                 UNFINISHED,
@@ -237,7 +237,7 @@ STEPS = (
                 "Members own the same tokens, or rings differ.",
                 (keys.no_token_conflicts, keys.views_agree),
             ),
-            Harm(ORPHANED, (keys.members_healthy, preflight.no_ghosts)),
+            Harm(ORPHANED, (keys.members_healthy, preflight.no_orphaned_members)),
             Harm(MISPLACED, MEMBERS),
             Harm(UNFINISHED, (quorum.quorum_kept, quorum.settings_agree, transitions.no_long_transitions)),
             Harm(
@@ -264,7 +264,7 @@ STEPS = (
             ),
             Harm(ELECTED, (elections.ha_elections_equal,), only=HA_TRACKER),
             Harm(MERGED, (*GOSSIP, gossip.labels_agree)),
-            Harm(ORPHANED, (keys.members_healthy, preflight.no_ghosts)),
+            Harm(ORPHANED, (keys.members_healthy, preflight.no_orphaned_members)),
             Harm(MISPLACED, MEMBERS),
             Harm(UNFINISHED, (quorum.quorum_kept, quorum.settings_agree, transitions.no_long_transitions)),
             Harm(CONTENDED, (elections.ha_elections_steady,), only=HA_TRACKER),
@@ -284,7 +284,7 @@ STEPS = (
             ),
             Harm(MERGED, (*GOSSIP, gossip.labels_agree)),
             Harm(PARTED, RESTART),
-            Harm(ORPHANED, (keys.members_healthy, preflight.no_ghosts)),
+            Harm(ORPHANED, (keys.members_healthy, preflight.no_orphaned_members)),
             Harm(MISPLACED, MEMBERS),
             Harm(
                 UNFINISHED,
@@ -306,7 +306,7 @@ STEPS = (
                 (keys.views_agree, stores.store_read, stores.store_has_nothing_of_its_own),
             ),
             Harm("A client that still uses it fails.", (stores.store_has_no_clients, stores.store_idle)),
-            Harm("A running member that is no target may still use it.", (preflight.no_ghosts,)),
+            Harm("A running member that is no target may still use it.", (preflight.no_orphaned_members,)),
             Harm(MERGED, GOSSIP),
             Harm(
                 "A fault of the rings is found when you can no longer roll back.",

@@ -24,7 +24,7 @@ NEW_FOR = 120.0  # seconds in which a process that is new to the list breaks not
 FEW = 10  # what is missed of one in so many processes is stood in for by what was read before
 NOT_HAD = frozenset(
     {
-        Kind.PROCESS_SILENT, Kind.PROCESS_STARTED, Kind.PROCESS_WITHOUT_CLIENTS, Kind.PAGE_UNREAD,
+        Kind.PROCESS_NOT_RESPONDING, Kind.PROCESS_STARTED, Kind.PROCESS_WITHOUT_CLIENTS, Kind.PAGE_UNREAD,
         Kind.UNREAD, Kind.CLIENT_UNREAD, Kind.VIEW_UNREAD, Kind.SECONDARY_UNREAD_VIEW, Kind.VERSION_UNKNOWN,
         Kind.MIRROR_NOTHING_YET, Kind.GOSSIP_MEMBER_UNKNOWN, Kind.GOSSIP_LIST_HIDDEN, Kind.LOOKED_ONCE,
         Kind.STORE_REQUESTED_BEFORE,
@@ -92,11 +92,11 @@ def _is_new(target: TargetFacts, at: float) -> bool:
 def _left(now: Snapshot, before: Snapshot) -> Finding | None:
     """The processes that left the list and may still run unwatched."""
     listed = {target.name for target in now.targets}
-    gone = tuple(t.name for t in _owned(before) if t.name not in listed and not _is_gone(t, now, before))
-    return Finding(Told.LEFT_THE_LIST, names=gone[:3]) if gone else None
+    unlisted = tuple(t.name for t in _owned(before) if t.name not in listed and not _has_left(t, now, before))
+    return Finding(Told.LEFT_THE_LIST, names=unlisted[:3]) if unlisted else None
 
 
-def _is_gone(target: TargetFacts, now: Snapshot, before: Snapshot) -> bool:
+def _has_left(target: TargetFacts, now: Snapshot, before: Snapshot) -> bool:
     """Whether a process that responded until it left the list is in no ring and no member list."""
     ids = {
         (key.key, member.id) for key in before.keys for member in key.members if member.target == target.name

@@ -27,8 +27,8 @@ _PATHS = (("old-read-path-present", "retire-read-path"), ("old-write-path-presen
 def judge_migrations(now: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[Migration, ...]:
     """Judge every step of the snapshot's migrations, each on its own evidence."""
     past, results = _past(now, before, rules), Results()
-    whole = Evidence(now, rules)
-    return tuple(_judge_migration(one, whole.of(one.name), past, results) for one in now.migrations)
+    shared = Evidence(now, rules)
+    return tuple(_judge_migration(one, shared.of(one.name), past, results) for one in now.migrations)
 
 
 def _judge_migration(migration: Migration, seen: Evidence, past: Past, results: Results) -> Migration:

@@ -88,7 +88,7 @@ def _doubts(found: list[set[str]], lists: Lists) -> set[str]:
         return set()
     single = {name for some in found if len(some) == 1 for name in some}
     steady = set().union(*found)
-    listed = {name: {who for who in steady if name in lists.sees[who]} - {name} for name in single}
+    listed = {name: {viewer for viewer in steady if name in lists.sees[viewer]} - {name} for name in single}
     return {name for name in single if listed[name] or (lists.sees[name] & steady) - {name}}
 
 
@@ -156,8 +156,8 @@ def parted(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> G
     past = before.gossip.doubts if before is not None and before.gossip is not None else {}
     dated = {name: min(past.get(name) or now, now) for name in gossip.doubts}
     stayed = {name for name, since in dated.items() if now - since >= SPREADS}
-    whole = [tuple(name for name in cluster if name not in stayed) for cluster in gossip.clusters]
-    clusters = [cluster for cluster in whole if cluster] + [(name,) for name in stayed]
+    remaining = [tuple(name for name in cluster if name not in stayed) for cluster in gossip.clusters]
+    clusters = [cluster for cluster in remaining if cluster] + [(name,) for name in stayed]
     return replace(
         gossip,
         doubts=MappingProxyType(dated),

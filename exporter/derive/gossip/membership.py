@@ -15,11 +15,11 @@ from exporter.derive.identity.member_index import ALIVE, Census, Endpoint, Spot,
 from exporter.derive.identity.member_processes import Identity
 from exporter.derive.limits import DEFAULT_TIMEOUT, Rules
 from exporter.model.entry import State
-from exporter.model.facts import GossipFacts, GossipTarget, KeyFacts, Snapshot, Stranger, TargetFacts
+from exporter.model.facts import GossipFacts, GossipTarget, KeyFacts, Snapshot, TargetFacts, UnknownMember
 from exporter.model.pages import GossipMember, Observation, Outcome, ProcessConfig, Product, Ring, Value
 from exporter.products.ha_keys import HaKeys
 
-DEAD = 2 * DEFAULT_TIMEOUT
+UNHEALTHY_AFTER = 2 * DEFAULT_TIMEOUT
 SPREAD_WINDOW = 600.0  # seconds
 STAYS = 120.0  # seconds; a restarted process leaves its former self in member lists for up to a minute
 
@@ -46,7 +46,7 @@ def gossip_of(
         heard=_newest_of_others(values.values(), identity, page.now or clock),
         own_member=identity.member,
         keys=tuple(sorted(key for key, what in page.keys.items() if not what.deleted)),
-        alone=census.alive <= {identity.member},
+        isolated=census.alive <= {identity.member},
         quiet_keys=tuple(sorted(quiet)),
         busy_keys=tuple(sorted(k for k, v in values.items() if isinstance(v, Ring) and k not in quiet)),
         **_configured(config),  # type: ignore[arg-type] # the names are the fields'
@@ -90,13 +90,13 @@ def with_heard(
     having = {target.name: (target, target.gossip) for target in targets if target.gossip is not None}
     if gossip is None:
         return None
-    silent = {
+    since_start = {
         name: max(0.0, now + (target.skew or 0.0) - target.started)
         for name, (target, own) in having.items()
-        if own.alone and len(having) > 1 and target.started is not None
+        if own.isolated and len(having) > 1 and target.started is not None
     }
     told = {name: own.heard for name, (_, own) in having.items() if own.heard is not None}
-    return replace(gossip, heard=MappingProxyType(_heard_by_metrics(keys, having) | silent | told))
+    return replace(gossip, heard=MappingProxyType(_heard_by_metrics(keys, having) | since_start | told))
 
 
 def with_spread(
@@ -140,7 +140,7 @@ def _is_quiet(value: Value, clock: float | None) -> bool:
     if not isinstance(value, Ring) or clock is None:
         return False
     return all(
-        member.time is not None and clock - member.time > DEAD
+        member.time is not None and clock - member.time > UNHEALTHY_AFTER
         for member in value.members.values()
         if member.state is not State.LEFT
     )
@@ -154,27 +154,27 @@ def judge_gossip(
     ha: HaKeys | None = None,
 ) -> GossipFacts | None:
     """Judge the gossip; `None` where no process has memberlist. `ha` recognises the HA entries."""
-    everybody = tuple(targets)
-    having = {t.name: t.gossip for t in everybody if t.gossip is not None}
+    all_targets = tuple(targets)
+    having = {t.name: t.gossip for t in all_targets if t.gossip is not None}
     if not having:
         return None
     ids = {identity.target: identity for identity in known}
-    judged = {t.name for t in everybody if not t.young}
+    judged = {t.name for t in all_targets if not t.recently_started}
     members = {name: ids[name].member for name in having if name in ids}
     sees = _seen_by_each(having, [ids[name] for name in having if name in ids])
     steady = frozenset(judged & {name for name, own in members.items() if own})
     alive = {name: census_of(gossip.members).alive for name, gossip in having.items()}
     lists = Lists(sees, alive, steady)
     found = components(lists, judged)
-    strangers, namesakes = _strangers(having, ids.values(), rules)
-    told = {target.name: target.config for target in everybody if target.up and target.config}
+    unknown, namesakes = _unknown_members(having, ids.values(), rules)
+    told = {target.name: target.config for target in all_targets if target.up and target.config}
     listed = frozenset(key for gossip in having.values() for key in gossip.keys)
-    unused = unused_keys(listed, everybody, product, ha or HaKeys())
+    unused = unused_keys(listed, all_targets, product, ha or HaKeys())
     return GossipFacts(
         clusters=found.clusters,
         doubts=MappingProxyType(dict.fromkeys(found.doubts, 0.0)),
         short=short(found, lists),
-        strangers=strangers,
+        unknown=unknown,
         namesakes=namesakes,
         absent=_absent(sees, steady),
         unidentified=tuple(sorted(name for name in having if not members.get(name))),
@@ -183,8 +183,8 @@ def judge_gossip(
         remains=_remains(tuple(unused), having.values()),
         labels=_by_label(told),
         unverified=tuple(sorted(n for n, config in told.items() if config.label_verification_disabled)),
-        unread=tuple(sorted(t.name for t in everybody if _unread(t))),
-        rollout=rollout(everybody, rules.label),
+        unread=tuple(sorted(t.name for t in all_targets if _unread(t))),
+        rollout=rollout(all_targets, rules.label),
     )
 
 
@@ -225,45 +225,45 @@ def _absent(sees: Mapping[str, frozenset[str]], judged: frozenset[str]) -> tuple
         sorted(
             name
             for name in sees
-            if name in judged and not any(name in others for who, others in sees.items() if who != name)
+            if name in judged and not any(name in others for viewer, others in sees.items() if viewer != name)
         )
     )
 
 
-def _strangers(
+def _unknown_members(
     having: Mapping[str, GossipTarget], known: Iterable[Identity], rules: Rules
-) -> tuple[tuple[Stranger, ...], tuple[Stranger, ...]]:
+) -> tuple[tuple[UnknownMember, ...], tuple[UnknownMember, ...]]:
     """Members that are no process of ours and that no `expected_members` pattern matches; apart from them
     those that have the name of one.
     """
     ours = OwnMembers.of(known)
     found: dict[str, tuple[GossipMember, list[str]]] = {}
     strange: dict[int, list[GossipMember]] = {}
-    for who, gossip in having.items():
+    for viewer, gossip in having.items():
         at = id(gossip.members)
         if at not in strange:
             alive = (member for member in gossip.members if member.state in ALIVE)
             strange[at] = [m for m in alive if not (ours.has(m) or is_expected(m.name, rules))]
         for member in strange[at]:
-            found.setdefault(member.name, (member, []))[1].append(who)
-    strangers: list[Stranger] = []
-    namesakes: list[Stranger] = []
+            found.setdefault(member.name, (member, []))[1].append(viewer)
+    unknown: list[UnknownMember] = []
+    namesakes: list[UnknownMember] = []
     for name, (member, seers) in sorted(found.items()):
-        one = Stranger(name, f"{member.address}:{member.port}", tuple(sorted(seers)))
-        (namesakes if ours.names(member) else strangers).append(one)
-    return tuple(strangers), tuple(namesakes)
+        one = UnknownMember(name, f"{member.address}:{member.port}", tuple(sorted(seers)))
+        (namesakes if ours.names(member) else unknown).append(one)
+    return tuple(unknown), tuple(namesakes)
 
 
 def outstayed(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> GossipFacts | None:
-    """Date the namesakes; those that outstay a process's former self count among `strangers`."""
+    """Date the namesakes; those that outstay a process's former self count among `unknown`."""
     if gossip is None or not gossip.namesakes:
         return gossip
     past = before.gossip.namesakes if before is not None and before.gossip is not None else ()
     since = {namesake.name: namesake.since for namesake in past}
     dated = tuple(replace(one, since=min(since.get(one.name) or now, now)) for one in gossip.namesakes)
     stayed = (one for one in dated if one.since is not None and now - one.since >= STAYS)
-    strangers = sorted((*gossip.strangers, *stayed), key=lambda stranger: stranger.name)
-    return replace(gossip, namesakes=dated, strangers=tuple(strangers))
+    unknown = sorted((*gossip.unknown, *stayed), key=lambda member: member.name)
+    return replace(gossip, namesakes=dated, unknown=tuple(unknown))
 
 
 @dataclass(frozen=True, slots=True)

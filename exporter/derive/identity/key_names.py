@@ -107,7 +107,7 @@ def _page(seen: Observation, known: RingPage) -> Content:
 
 def _content(value: Value) -> Content:
     if isinstance(value, Ring):
-        return {name: _tokens(member) for name, member in value.live().items()}
+        return {name: _tokens(member) for name, member in value.without_tombstones().items()}
     if isinstance(value, PartitionRing):
         return {f"{p.id} {owner}": "" for p in value.partitions.values() for owner in p.owners}
     return {}

@@ -178,7 +178,7 @@ def _addresses(host: str, config: ProcessConfig | None) -> set[str]:
     return mine - {"", "0.0.0.0", "::"}
 
 
-_WHOLE_SECOND = 1.0  # heartbeats have no fraction, starts have one
+_HEARTBEAT_RESOLUTION = 1.0  # heartbeats have no fraction, starts have one
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +190,14 @@ class Owners:
     sure: bool
     known: Mapping[str, Identity] = field(default_factory=lambda: MappingProxyType({}))
 
-    def of(self, member: Member, *, ill: bool = False) -> str:
+    def of(self, member: Member, *, unhealthy: bool = False) -> str:
         """The process that a ring member belongs to by its id, "" where there is none. A process that itself
-        claims an unhealthy (`ill`) member's id must have its address: a false claim would hide an orphaned
+        claims the id of an `unhealthy` member must have its address: a false claim would hide an orphaned
         member.
         """
         target = self.by_name.get(member.id, "")
         process = self.known.get(target)
-        if not ill or process is None or member.id in process.given or self._stands(member, process):
+        if not unhealthy or process is None or member.id in process.given or self._stands(member, process):
             return target
         return ""
 
@@ -210,25 +210,25 @@ class Owners:
 
     def _has_port(self, member: Member, process: Identity) -> bool:
         port = process.config.grpc_port if process.config else None
-        alone = (process.host, None) in self.by_address
-        return alone or not port or port_of(member.address) in (None, port)
+        any_port = (process.host, None) in self.by_address
+        return any_port or not port or port_of(member.address) in (None, port)
 
     def at(self, member: Member) -> str:
         """The process at a ring member's address: it may have inherited the address from another."""
         host, port = host_of(member.address), port_of(member.address)
         return self.by_address.get((host, port)) or self.by_address.get((host, None), "")
 
-    def inherited(self, member: Member, *, ill: bool) -> bool:
+    def inherited(self, member: Member, *, unhealthy: bool) -> bool:
         """Whether the process at a member's address is certainly another one: it started after the member's
-        last heartbeat, or (with an unknown start and the member `ill`) has another name.
+        last heartbeat, or (with an unknown start and the member `unhealthy`) has another name.
         """
         process = self.known.get(self.at(member))
         if process is None or member.time is None:
             return False
         if process.started is not None:
-            return member.time + _WHOLE_SECOND < process.started
+            return member.time + _HEARTBEAT_RESOLUTION < process.started
         name = process.config.instance_id if process.config else ""
-        return ill and name not in ("", member.id)
+        return unhealthy and name not in ("", member.id)
 
 
 def owners(known: Iterable[Identity], crowded: frozenset[str] = frozenset()) -> Owners:

@@ -30,7 +30,7 @@ def _changes(before: Snapshot, now: Snapshot) -> Iterable[Change]:
         yield "phase", Finding(Told.PHASE_CHANGED, name=was, what=is_), is_
     yield from _targets(before, now)
     yield from _keys(before, now)
-    yield from _strangers(before, now)
+    yield from _unknown_members(before, now)
     yield from _foreign(before, now)
     yield from _stores(before, now)
     yield from _gates(before, now)
@@ -57,7 +57,7 @@ def _targets(before: Snapshot, now: Snapshot) -> Iterable[Change]:
             moved = (target.phase.label, old.phase.label)
             yield "phase", Finding(Told.TARGET_MOVED, name, names=moved), name
     for name in was:
-        yield "target", Finding(Told.TARGET_GONE, name), name
+        yield "target", Finding(Told.TARGET_LEFT, name), name
 
 
 def _keys(before: Snapshot, now: Snapshot) -> Iterable[Change]:
@@ -74,7 +74,7 @@ def _keys(before: Snapshot, now: Snapshot) -> Iterable[Change]:
 def _members(old: KeyFacts, key: KeyFacts) -> Iterable[Change]:
     were, are = {m.id: m.state for m in old.members}, {m.id: m.state for m in key.members}
     groups = (
-        (Told.MEMBERS_GONE, sorted(were.keys() - are.keys())),
+        (Told.MEMBERS_VANISHED, sorted(were.keys() - are.keys())),
         (Told.MEMBERS_NEW, sorted(are.keys() - were.keys())),
     )
     for kind, names in groups:
@@ -86,12 +86,12 @@ def _members(old: KeyFacts, key: KeyFacts) -> Iterable[Change]:
             yield "member", Finding(Told.MEMBER_CHANGED, key.name, name, names=changed), key.key
 
 
-def _strangers(before: Snapshot, now: Snapshot) -> Iterable[Change]:
-    known = {s.name for s in before.gossip.strangers} if before.gossip else set()
-    for stranger in now.gossip.strangers if now.gossip else ():
-        if stranger.name not in known:
-            found = Finding(Told.STRANGER_NEW, stranger.name, stranger.address)
-            yield "stranger", found, stranger.name
+def _unknown_members(before: Snapshot, now: Snapshot) -> Iterable[Change]:
+    known = {s.name for s in before.gossip.unknown} if before.gossip else set()
+    for member in now.gossip.unknown if now.gossip else ():
+        if member.name not in known:
+            found = Finding(Told.UNKNOWN_MEMBER_NEW, member.name, member.address)
+            yield "stranger", found, member.name
 
 
 def _foreign(before: Snapshot | None, now: Snapshot) -> Iterable[Change]:

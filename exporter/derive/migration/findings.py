@@ -8,9 +8,9 @@ from types import MappingProxyType
 from exporter.derive import kv_clients
 from exporter.derive.identity.restarts import restarting
 from exporter.derive.identity.unlisted_processes import unlisted
+from exporter.derive.migration.judged_fleet import JudgedFleet
 from exporter.derive.migration.migration import product_of
 from exporter.derive.migration.migrations import REACHED, STANDS_STILL
-from exporter.derive.migration.whole import Whole
 from exporter.derive.process import is_of_two, silence
 from exporter.derive.ring.partitions import without_owner
 from exporter.derive.ring.writers import sharing, without_member
@@ -26,9 +26,9 @@ RESTART = 180.0  # seconds that a process may take for an ordinary restart,
 AT_ONCE = 0.1  # and how many of all may do so at once, one at least
 
 
-def of_migration(found: Migration, whole: Whole, now: float) -> Iterable[Finding]:
+def of_migration(found: Migration, fleet: JudgedFleet, now: float) -> Iterable[Finding]:
     """What is wrong with the clients of one migration."""
-    clients = kv_clients.under_way(c for c in _writing(whole.targets) if c.migration == found.name)
+    clients = kv_clients.under_way(c for c in _writing(fleet.targets) if c.migration == found.name)
     rollout = found.rollout
     lasts = REACHED if rollout is not None and rollout.by_switch else STANDS_STILL
     if rollout is None or now - rollout.moved_at >= lasts:
@@ -49,11 +49,11 @@ def _writing(targets: Iterable[TargetFacts]) -> tuple[ClientFacts, ...]:
     return kv_clients.writing(client for target in targets for client in target.clients)
 
 
-def away(whole: Whole, now: float) -> tuple[TargetFacts, ...]:
+def away(fleet: JudgedFleet, now: float) -> tuple[TargetFacts, ...]:
     """The processes that do not respond and may be restarting: a few, and they answered a moment ago."""
-    down = tuple(target for target in whole.targets if not target.up)
+    down = tuple(target for target in fleet.targets if not target.up)
     recent = all(_may_restart(target, now) for target in down)
-    return down if recent and len(down) <= max(1, AT_ONCE * len(whole.targets)) else ()
+    return down if recent and len(down) <= max(1, AT_ONCE * len(fleet.targets)) else ()
 
 
 def _may_restart(target: TargetFacts, now: float) -> bool:
@@ -64,40 +64,40 @@ def _may_restart(target: TargetFacts, now: float) -> bool:
 _NOT_THERE = frozenset({Reason.REFUSED, Reason.CLOSED, Reason.DNS, Reason.TIMEOUT, Reason.STATUS, None})
 
 
-def notes(whole: Whole, now: float) -> Iterable[Finding]:
+def notes(fleet: JudgedFleet, now: float) -> Iterable[Finding]:
     """Effects of an ordinary rolling restart: to be reported, and no danger."""
-    if found := away(whole, now):
-        yield _counted(Told.PROCESS_AWAY, [silence(t, detail=False) for t in found], whole.targets)
+    if found := away(fleet, now):
+        yield _counted(Told.PROCESS_AWAY, [silence(t, detail=False) for t in found], fleet.targets)
 
 
-def of_all(whole: Whole, now: float) -> Iterable[Finding]:
+def of_all(fleet: JudgedFleet, now: float) -> Iterable[Finding]:
     """What is wrong with the processes, the gossip, the rings and the stores."""
-    targets, writing = whole.targets, _writing(whole.targets)
-    alone = _alone(targets)
+    targets, writing = fleet.targets, _writing(fleet.targets)
+    isolated = _isolated(targets)
     for _, clients in sorted(kv_clients.by_migration(writing).items()):
-        yield from _mixed(kv_clients.under_way(clients), alone)
-    yield from _foreign(whole)
-    yield from _in_gossip(whole.gossip)
-    for key in sorted((key for key in whole.keys if key.lost), key=_harmless):
-        yield Finding(Told.RING_SHRUNK, key.name, key.things, count=key.size, of=key.size + key.lost)
+        yield from _mixed(kv_clients.under_way(clients), isolated)
+    yield from _foreign(fleet)
+    yield from _in_gossip(fleet.gossip)
+    for key in sorted((key for key in fleet.keys if key.lost), key=_harmless):
+        yield Finding(Told.RING_SHRUNK, key.name, key.entry_noun, count=key.size, of=key.size + key.lost)
     needed = any(client.phase is not Phase.MEMBERLIST for client in writing) or not writing
-    yield from _store_faults(store for store in whole.stores if needed or store.replaced)
+    yield from _store_faults(store for store in fleet.stores if needed or store.replaced)
     yield from _stranded(targets)
     yield from _between_stores(writing)
-    yield from _rings_unread(whole, writing)
-    if alone:
-        yield Finding(Told.PROCESS_ALONE, count=len(alone), names=tuple(alone))
-    yield from _of_processes(whole, away(whole, now))
+    yield from _rings_unread(fleet, writing)
+    if isolated:
+        yield Finding(Told.PROCESS_ISOLATED, count=len(isolated), names=tuple(isolated))
+    yield from _of_processes(fleet, away(fleet, now))
 
 
-def _of_processes(whole: Whole, restarting_now: tuple[TargetFacts, ...]) -> Iterable[Finding]:
-    targets = whole.targets
+def _of_processes(fleet: JudgedFleet, restarting_now: tuple[TargetFacts, ...]) -> Iterable[Finding]:
+    targets = fleet.targets
     for kind, blame in _OF_RINGS.items():
-        if culprits := tuple(culprit for key in whole.keys for culprit in blame(key)):
+        if culprits := tuple(culprit for key in fleet.keys for culprit in blame(key)):
             yield Finding(kind, culprits=culprits)
-    if whole.unsure.fail:
-        yield Finding(Told.SOURCES_FAIL, what=whole.unsure.fail[0])
-    not_running = (Culprit(Kind.TOLD, what=text) for text in whole.unsure.not_running)
+    if fleet.unsure.fail:
+        yield Finding(Told.SOURCES_FAIL, what=fleet.unsure.fail[0])
+    not_running = (Culprit(Kind.TOLD, what=text) for text in fleet.unsure.not_running)
     if culprits := (*unlisted(targets), *not_running):
         yield Finding(Told.NOT_WATCHED, culprits=culprits)
     strange = (t for t in targets if t.up and not t.is_process)
@@ -143,17 +143,17 @@ def _in_gossip(gossip: GossipFacts | None) -> Iterable[Finding]:
             yield Finding(Told.LABELS_SPLIT, culprits=tuple(carried))
         clusters = (Culprit(Kind.GOSSIP_CLUSTER, names=cluster) for cluster in gossip.clusters)
         yield Finding(Told.GOSSIP_SPLIT, count=len(gossip.clusters), culprits=tuple(clusters))
-    unknown = tuple(stranger.name for stranger in gossip.strangers if stranger not in gossip.foreign)
+    unknown = tuple(member.name for member in gossip.unknown if member not in gossip.foreign)
     if unknown:
-        yield Finding(Told.STRANGERS, count=len(unknown), names=unknown)
+        yield Finding(Told.UNKNOWN_MEMBERS, count=len(unknown), names=unknown)
 
 
 def _is_split_by(labels: dict[str, set[str]], clusters: Iterable[tuple[str, ...]]) -> bool:
     """Whether each process's label was read and no two gossip clusters have one in common."""
     carried = [{label for label, names in labels.items() if names & set(c)} for c in clusters]
     known = set().union(*labels.values()) if labels else set()
-    whole = all(known >= set(cluster) for cluster in clusters)
-    return whole and sum(map(len, carried)) == len(set().union(*carried))
+    complete = all(known >= set(cluster) for cluster in clusters)
+    return complete and sum(map(len, carried)) == len(set().union(*carried))
 
 
 _OF_RINGS: Mapping[Told, Callable[[KeyFacts], Iterable[Culprit]]] = MappingProxyType(
@@ -165,15 +165,15 @@ _OF_RINGS: Mapping[Told, Callable[[KeyFacts], Iterable[Culprit]]] = MappingProxy
 )
 
 
-def _foreign(whole: Whole) -> Iterable[Finding]:
+def _foreign(fleet: JudgedFleet) -> Iterable[Finding]:
     """The members of another product, cluster or release, by ring: two clusters are merging."""
-    taken = sorted((key for key in whole.keys if key.foreign), key=_harmless)
+    taken = sorted((key for key in fleet.keys if key.foreign), key=_harmless)
     if taken:
         ids = ((key.key, tuple(key.foreign or ())) for key in taken)
         culprits = (Culprit(Kind.KEY_FOREIGN, key=key, value=len(ids), names=ids) for key, ids in ids)
         yield Finding(Told.FOREIGN_IN_RINGS, count=len(taken), culprits=tuple(culprits))
-    if whole.gossip is not None and whole.gossip.foreign:
-        names = tuple(stranger.name for stranger in whole.gossip.foreign)
+    if fleet.gossip is not None and fleet.gossip.foreign:
+        names = tuple(member.name for member in fleet.gossip.foreign)
         yield Finding(Told.FOREIGN_IN_GOSSIP, count=len(names), names=names)
 
 
@@ -182,7 +182,7 @@ def _harmless(key: KeyFacts) -> tuple[bool, float]:
     return not is_of_ingesters(key.ring), -key.lost / (key.size + key.lost)
 
 
-def _mixed(clients: tuple[ClientFacts, ...], alone: Iterable[str]) -> Iterable[Finding]:
+def _mixed(clients: tuple[ClientFacts, ...], isolated: Iterable[str]) -> Iterable[Finding]:
     """The dangerous middle: complete values of one key are written back and forth between two stores.
     Different primaries of different keys are less dangerous: a switch that did not reach all clients.
     """
@@ -193,11 +193,11 @@ def _mixed(clients: tuple[ClientFacts, ...], alone: Iterable[str]) -> Iterable[F
     if both:
         gossip = {target for found in both for target in _on_gossip(found)}
         external = {target for found in both for target in _on_store(found)}
-        cut_off = (Culprit(Kind.GOSSIP_ALONE, name) for name in sorted(set(alone) & gossip))
-        kind = Told.PRIMARIES_MIXED_SHORT_CUT if _is_short_cut(both) else Told.PRIMARIES_MIXED
+        culprits = (Culprit(Kind.GOSSIP_ISOLATED, name) for name in sorted(set(isolated) & gossip))
+        kind = Told.PRIMARIES_MIXED_SHORTCUT if _is_shortcut(both) else Told.PRIMARIES_MIXED
         names, others = tuple(sorted(gossip)), tuple(sorted(external))
         count, of = len(gossip), len(gossip | external)
-        yield Finding(kind, count=count, of=of, names=names, others=others, culprits=tuple(cut_off))
+        yield Finding(kind, count=count, of=of, names=names, others=others, culprits=tuple(culprits))
         return
     moved = tuple(sorted(key for key, found in keys.items() if _on_gossip(found)))
     left = tuple(sorted(key for key, found in keys.items() if _on_store(found)))
@@ -205,7 +205,7 @@ def _mixed(clients: tuple[ClientFacts, ...], alone: Iterable[str]) -> Iterable[F
         yield Finding(Told.PRIMARIES_MIXED_BY_KEY, names=moved, others=left)
 
 
-def _is_short_cut(clients: Iterable[Iterable[ClientFacts]]) -> bool:
+def _is_shortcut(clients: Iterable[Iterable[ClientFacts]]) -> bool:
     """Whether processes go from mirroring straight to memberlist, as in Cortex's guide."""
     phases = {client.phase for same in clients for client in same}
     return phases == {Phase.MIRRORING, Phase.MEMBERLIST}
@@ -275,18 +275,20 @@ def _between_stores(clients: Iterable[ClientFacts]) -> Iterable[Finding]:
         yield Finding(Told.BETWEEN_STORES, names=names, others=stores)
 
 
-def _rings_unread(whole: Whole, writing: tuple[ClientFacts, ...]) -> Iterable[Finding]:
+def _rings_unread(fleet: JudgedFleet, writing: tuple[ClientFacts, ...]) -> Iterable[Finding]:
     """The rings that clients write to a store and that neither it nor any process shows."""
     written = {c.key for c in writing if c.written and c.phase is not Phase.MEMBERLIST}
     unread = tuple(
-        key.key for key in whole.keys if not key.source and key.kind == "ring" and key.key in written
+        key.key for key in fleet.keys if not key.source and key.kind == "ring" and key.key in written
     )
-    if unread and all(target.up for target in whole.targets):
+    if unread and all(target.up for target in fleet.targets):
         used = {store for c in writing for store in c.store_requests if store in kv_clients.EXTERNAL_STORES}
         yield Finding(Told.RINGS_UNREAD, count=len(unread), names=unread, others=tuple(sorted(used)))
 
 
-def _alone(targets: tuple[TargetFacts, ...]) -> list[str]:
+def _isolated(targets: tuple[TargetFacts, ...]) -> list[str]:
     """The processes that list no other gossip member, where any process lists one."""
-    alone = [t.name for t in targets if t.gossip is not None and t.gossip.alone and not t.young]
-    return alone if len(alone) < sum(1 for t in targets if t.gossip is not None) else []
+    isolated = [
+        t.name for t in targets if t.gossip is not None and t.gossip.isolated and not t.recently_started
+    ]
+    return isolated if len(isolated) < sum(1 for t in targets if t.gossip is not None) else []

@@ -36,7 +36,12 @@ def counted(now: TargetFacts, before: TargetFacts | None) -> Elections | None:
     known = past or Elections()
     if where in _STORE_LEADS:
         known = replace(known, since=0.0, since_seconds=0.0)
-    if before is None or now.young or before.young or tracker_phase(before) is not where:
+    if (
+        before is None
+        or now.recently_started
+        or before.recently_started
+        or tracker_phase(before) is not where
+    ):
         return known
     seconds = (now.seen_at or 0.0) - (before.seen_at or 0.0)
     changes = (now.ha_elections or 0.0) - (before.ha_elections or 0.0)

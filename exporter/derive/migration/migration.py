@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from exporter.derive.migration.whole import Whole
+from exporter.derive.migration.judged_fleet import JudgedFleet
 from exporter.model.facts import Fleet, TargetFacts
 from exporter.model.findings import Finding
 from exporter.model.migration import Migration
 from exporter.model.pages import Phase, Product
 
 
-def judge_fleet(whole: Whole, lead: Migration, passing: Iterable[Finding]) -> Fleet:
+def judge_fleet(judged: JudgedFleet, lead: Migration, passing: Iterable[Finding]) -> Fleet:
     """Judge the fleet: its phase is the leading migration's. `with_migrations` adds the rest."""
-    targets = whole.targets
+    targets = judged.targets
     return Fleet(
         phase=Phase.UNKNOWN if lead.phase is None else lead.phase,
         uniform=lead.uniform,

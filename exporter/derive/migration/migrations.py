@@ -9,8 +9,8 @@ from exporter.derive import kv_clients
 from exporter.derive.gossip.label_rollout import ENFORCED, LABELLED, NOT_KNOWN, STAGES
 from exporter.derive.identity.member_processes import host_of
 from exporter.derive.limits import Rules
+from exporter.derive.migration.judged_fleet import JudgedFleet
 from exporter.derive.migration.runtime_configuration import left_in_runtime, runtime_age
-from exporter.derive.migration.whole import Whole
 from exporter.derive.process import is_blind
 from exporter.model.facts import ClientFacts, GossipFacts, Snapshot, TargetFacts
 from exporter.model.migration import (
@@ -43,36 +43,38 @@ STANDS_STILL = 900.0  # seconds in which no process of a rollout moved on
 REACHED = 90.0  # seconds until a kubelet has the runtime configuration, and the process has reloaded it
 
 
-def migrations_of(whole: Whole, before: Snapshot | None, rules: Rules, now: float) -> tuple[Migration, ...]:
+def migrations_of(
+    fleet: JudgedFleet, before: Snapshot | None, rules: Rules, now: float
+) -> tuple[Migration, ...]:
     """The migrations, without their steps. A shard's part has all: only all parts show which exist."""
     old = {one.name: one for one in before.migrations} if before else {}
     names = (RINGS, HA_TRACKER, *(name for name, _ in rules.migrations))
-    shown = {c.migration for t in whole.targets for c in t.clients} | {RINGS}
-    running = _running(whole, before)
+    shown = {c.migration for t in fleet.targets for c in t.clients} | {RINGS}
+    running = _running(fleet, before)
     moving = [
-        _of_clients(name, whole, old.get(name), running, now) for name in names if whole.part or name in shown
+        _of_clients(name, fleet, old.get(name), running, now) for name in names if fleet.part or name in shown
     ]
     found = [*moving]
-    if whole.part or whole.gossip is not None:
-        found.append(_labels(whole, old.get(LABELS), now))
+    if fleet.part or fleet.gossip is not None:
+        found.append(_labels(fleet, old.get(LABELS), now))
     # on the way back nothing shows the other mode once its last process has left, and its end is to be judged
-    if whole.part or rules.leaving != MICROSERVICES or _shown_groups(whole) - {MICROSERVICES}:
+    if fleet.part or rules.leaving != MICROSERVICES or _shown_groups(fleet) - {MICROSERVICES}:
         found.append(Migration(READ_WRITE))
-    return (*found, _store(whole.targets, moving, now))
+    return (*found, _store(fleet.targets, moving, now))
 
 
-def _running(whole: Whole, before: Snapshot | None) -> tuple[TargetFacts, ...]:
+def _running(fleet: JudgedFleet, before: Snapshot | None) -> tuple[TargetFacts, ...]:
     """The processes of the previous cycle that run on since then, as they were."""
     if before is None:
         return ()
-    started = {target.name: target.started for target in whole.targets if target.up}
+    started = {target.name: target.started for target in fleet.targets if target.up}
     return tuple(t for t in before.targets if t.started is not None and t.started == started.get(t.name))
 
 
 def _of_clients(
-    name: str, whole: Whole, old: Migration | None, running: tuple[TargetFacts, ...], now: float
+    name: str, fleet: JudgedFleet, old: Migration | None, running: tuple[TargetFacts, ...], now: float
 ) -> Migration:
-    clients = tuple(c for target in whole.targets for c in target.clients if c.migration == name)
+    clients = tuple(c for target in fleet.targets for c in target.clients if c.migration == name)
     writing = kv_clients.writing(clients)
     moving = kv_clients.under_way(writing)
     phase = kv_clients.earliest(client.phase for client in moving)
@@ -80,28 +82,28 @@ def _of_clients(
     there = kv_clients.arrived(writing)
     found = Migration(
         name=name,
-        keys=tuple(key.key for key in whole.keys if key.migration == name),
+        keys=tuple(key.key for key in fleet.keys if key.migration == name),
         phase=phase,
-        uniform=_uniform(moving, whole),
-        begun=bool(whole.part) or {client.phase for client in clients} != {Phase.EXTERNAL},
+        uniform=_uniform(moving, fleet),
+        begun=bool(fleet.part) or {client.phase for client in clients} != {Phase.EXTERNAL},
         phase_since=old.phase_since if old is not None and same else now,
         arrived=tuple(sorted(there)),
     )
-    silent = tuple(target.name for target in whole.targets if not target.up)
-    rollout = _rollout(writing, silent, old.rollout if old else None, now)
+    not_responding = tuple(target.name for target in fleet.targets if not target.up)
+    rollout = _rollout(writing, not_responding, old.rollout if old else None, now)
     if rollout is not None and not rollout.by_switch:
         was = kv_clients.writing(c for target in running for c in target.clients if c.migration == name)
         rollout = replace(rollout, by_switch=_is_by_switch(rollout.into, _phases(writing), _phases(was)))
     if rollout is not None and old is None:
-        rollout = replace(rollout, moved_at=_last_start(rollout, whole, now))
+        rollout = replace(rollout, moved_at=_last_start(rollout, fleet, now))
     return replace(found, rollout=rollout)
 
 
-def _last_start(rollout: Rollout, whole: Whole, now: float) -> float:
+def _last_start(rollout: Rollout, fleet: JudgedFleet, now: float) -> float:
     """When a rollout that is met under way last moved on: at the last start of a process that got there.
     Where that was long ago, the runtime configuration may just be reaching them: that is waited for.
     """
-    there = (target for target in whole.targets if target.name in rollout.reached)
+    there = (target for target in fleet.targets if target.name in rollout.reached)
     starts = [t.started - (t.skew or 0.0) for t in there if t.started is not None]
     if len(starts) < len(rollout.reached):
         return now
@@ -117,16 +119,16 @@ def _is_by_switch(
     return any((min(pair), max(pair)) in _ROLLOUTS and max(pair) is into for pair in changed)
 
 
-def _uniform(moving: Iterable[ClientFacts], whole: Whole) -> bool | None:
+def _uniform(moving: Iterable[ClientFacts], fleet: JudgedFleet) -> bool | None:
     """Whether all writing clients agree; `None` where further clients may be unread."""
     agreed = kv_clients.uniform(moving)
-    if agreed and (whole.unsure.fail or any(map(is_blind, whole.targets))):
+    if agreed and (fleet.unsure.fail or any(map(is_blind, fleet.targets))):
         return None
     return agreed
 
 
 def _rollout(
-    writing: tuple[ClientFacts, ...], silent: tuple[str, ...], old: Rollout | None, now: float
+    writing: tuple[ClientFacts, ...], not_responding: tuple[str, ...], old: Rollout | None, now: float
 ) -> Rollout | None:
     """How far a rollout is: each process is with all its clients in the previous phase or in the next one. A
     switch that reached some clients of each process is none. In the last phase nothing depends on that, and
@@ -137,12 +139,12 @@ def _rollout(
     pair = tuple(sorted({client.phase for client in counted}))
     if pair not in _ROLLOUTS:
         named = {client.target for client in counted}
-        return _last_of(named, silent, old) if old is not None and pair == (old.into,) else None
+        return _last_of(named, not_responding, old) if old is not None and pair == (old.into,) else None
     by_target = _phases(counted)
     there = [name for name, phases in by_target.items() if phases == {pair[1]}]
     if not there or (not is_last and any(len(phases) > 1 for phases in by_target.values())):
         return None
-    left = tuple(sorted({*by_target, *silent}.difference(there)))
+    left = tuple(sorted({*by_target, *not_responding}.difference(there)))
     return _dated(
         Rollout(pair[1], len(there), len(there) + len(left), left, now, reached=frozenset(there)), old
     )
@@ -157,9 +159,9 @@ def _dated(found: Rollout, old: Rollout | None) -> Rollout:
     return replace(found, moved_at=moved_at, reached=reached, by_switch=old.by_switch)
 
 
-def _last_of(there: Collection[str], silent: tuple[str, ...], old: Rollout) -> Rollout | None:
+def _last_of(there: Collection[str], not_responding: tuple[str, ...], old: Rollout) -> Rollout | None:
     """How far a rollout is while the remaining processes do not respond, as in their restart."""
-    left = tuple(name for name in old.left if name in silent)
+    left = tuple(name for name in old.left if name in not_responding)
     if not left:
         return None
     return replace(old, done=len(there), processes=len(there) + len(left), left=left)
@@ -172,15 +174,15 @@ def _phases(clients: Iterable[ClientFacts]) -> Mapping[str, set[Phase]]:
     return found
 
 
-def _labels(whole: Whole, old: Migration | None, now: float) -> Migration:
-    silent = tuple(target.name for target in whole.targets if not target.up)
-    found = whole.gossip.rollout if whole.gossip is not None else None
-    rollout = _label_rollout(found, silent, old.rollout if old else None, now) if found else None
-    return Migration(LABELS, next_step=_next_of_labels(whole.gossip), rollout=rollout)
+def _labels(fleet: JudgedFleet, old: Migration | None, now: float) -> Migration:
+    not_responding = tuple(target.name for target in fleet.targets if not target.up)
+    found = fleet.gossip.rollout if fleet.gossip is not None else None
+    rollout = _label_rollout(found, not_responding, old.rollout if old else None, now) if found else None
+    return Migration(LABELS, next_step=_next_of_labels(fleet.gossip), rollout=rollout)
 
 
 def _label_rollout(
-    found: LabelRollout, silent: tuple[str, ...], old: Rollout | None, now: float
+    found: LabelRollout, not_responding: tuple[str, ...], old: Rollout | None, now: float
 ) -> Rollout | None:
     """How far a rollout of labels is: two neighbouring stages, and none drops packets of another one."""
     stages = [stage for stage in STAGES if found.stages[stage]]
@@ -188,10 +190,10 @@ def _label_rollout(
         return None
     there = found.stages[stages[-1]]
     if len(stages) == 1:
-        return _last_of(there, silent, old) if old is not None and old.stage == stages[0] else None
+        return _last_of(there, not_responding, old) if old is not None and old.stage == stages[0] else None
     if len(stages) > 2 or STAGES.index(stages[1]) - STAGES.index(stages[0]) != 1:
         return None
-    left = tuple(sorted({*found.stages[stages[0]], *silent}))
+    left = tuple(sorted({*found.stages[stages[0]], *not_responding}))
     made = Rollout(Phase.UNKNOWN, len(there), len(there) + len(left), left, now, stages[1], frozenset(there))
     return _dated(made, old)
 
@@ -207,10 +209,10 @@ def _next_of_labels(gossip: GossipFacts | None) -> str:
     return "" if done else "set-label"
 
 
-def _shown_groups(whole: Whole) -> set[str]:
+def _shown_groups(fleet: JudgedFleet) -> set[str]:
     """The deployment modes that some process or member has."""
-    groups = {target.group for target in whole.targets if target.up}
-    return (groups | {member.group for key in whole.keys for member in key.members}) - {""}
+    groups = {target.group for target in fleet.targets if target.up}
+    return (groups | {member.group for key in fleet.keys for member in key.members}) - {""}
 
 
 def _store(targets: tuple[TargetFacts, ...], moving: Iterable[Migration], now: float) -> Migration:

@@ -27,22 +27,22 @@ def risks(
     """The processes that would write a small view, while an external store is left, and those that let in any
     other cluster. Before a rolling restart also the rings that can spare no member.
     """
-    having = [target for target in targets if target.gossip is not None and not target.young]
+    having = [target for target in targets if target.gossip is not None and not target.recently_started]
     if where in _NO_STORE_LEFT:
-        return (*_unverified(having), *_odd_labels(having))
+        return (*_unverified(having), *_unusual_labels(having))
     small = (*_few_seen(having), *_small_copies(keys))
     others = (*_from_the_future(keys), *_unread(targets), *_lonely_joins(targets))
-    beside = (*_odd_labels(having), *_none_to_spare(keys, where, product))
+    beside = (*_unusual_labels(having), *_none_to_spare(keys, where, product))
     return (*small, *others, *_unverified(having), *beside)
 
 
 def _few_seen(having: list[TargetFacts]) -> Iterable[Finding]:
     """Those with half or less of the members of most: one list of invented members makes none short."""
     seen = {target.name: _alive(target) for target in having}
-    everybody = max(len(having), median_low(seen.values()) if seen else 0)
+    total = max(len(having), median_low(seen.values()) if seen else 0)
     for name, count in seen.items():
-        if everybody > 1 and count <= SMALL * everybody:
-            yield Finding(Told.SMALL_VIEW, name, count=count, of=everybody)
+        if total > 1 and count <= SMALL * total:
+            yield Finding(Told.SMALL_VIEW, name, count=count, of=total)
 
 
 def _alive(target: TargetFacts) -> int:
@@ -99,13 +99,13 @@ def _unverified(having: list[TargetFacts]) -> Iterable[Finding]:
         yield Finding(Told.LABEL_UNVERIFIED, count=len(off), of=len(having), names=off)
 
 
-def _odd_labels(having: list[TargetFacts]) -> Iterable[Finding]:
+def _unusual_labels(having: list[TargetFacts]) -> Iterable[Finding]:
     """A label that another cluster has by default, or that is easily written otherwise on other processes."""
     for label in sorted({t.gossip.label for t in having if t.gossip and t.gossip.label}):
         if label in DEFAULT_LABELS:
             yield Finding(Told.LABEL_DEFAULT, label)
-        if odd := oddity(label):
-            yield Finding(Told.LABEL_ODD, label, culprits=(odd,))
+        if unusual := oddity(label):
+            yield Finding(Told.LABEL_UNUSUAL, label, culprits=(unusual,))
 
 
 def joins_only_itself(target: TargetFacts) -> bool:

@@ -25,11 +25,11 @@ def judge_rollback(now: Snapshot, migration: Migration, max_lag: float) -> Rollb
         return NO_WAY_KNOWN
     targets, keys, where = now.targets, now.keys, migration.phase
     writing = [client for target in targets for client in kv_clients.writing(target.clients)]
-    everybody = [client for client in writing if client.migration == migration.name]
-    clients = kv_clients.under_way(everybody)
+    all_clients = [client for client in writing if client.migration == migration.name]
+    clients = kv_clients.under_way(all_clients)
     phases = {client.phase for client in clients}
     way = Way.PHASE_UNKNOWN if where is Phase.UNKNOWN else Way(where.label)
-    if is_mixed(everybody):
+    if is_mixed(all_clients):
         advice = Culprit(Kind.TOLD, what=ADVICE["primaries-mixed"].text)
         return Rollback(Way.MIXED, safe=False, against=(advice,))
     if phases & _STORE_STALE:
@@ -47,13 +47,13 @@ def judge_rollback(now: Snapshot, migration: Migration, max_lag: float) -> Rollb
 
 def _leading(way: Way, now: Snapshot, keys: list[KeyFacts], *, begun: bool) -> Rollback:
     """The way back to a store that is the primary already, and what of it is unknown."""
-    unknown = [*_silent(now), *(_stores_unread(now) if begun else faults_of(now.stores))]
+    unknown = [*_not_responding(now), *(_stores_unread(now) if begun else faults_of(now.stores))]
     unknown += [Culprit(Kind.KEY_NOT_READ, key=key.key) for key in keys if not key.source]
     unknown += [_lost(key) for key in keys if key.lost]
     return Rollback(way, safe=None if unknown else True, unknown=tuple(unknown))
 
 
-def _silent(now: Snapshot) -> list[Culprit]:
+def _not_responding(now: Snapshot) -> list[Culprit]:
     return [Culprit(Kind.PROCESS_DOWN, target.name) for target in now.targets if not target.up]
 
 
@@ -63,17 +63,17 @@ def _stores_unread(now: Snapshot) -> tuple[Culprit, ...]:
 
 
 def _lost(key: KeyFacts) -> Culprit:
-    return Culprit(Kind.KEY_LOST, key=key.key, what=key.things, value=key.lost)
+    return Culprit(Kind.KEY_LOST, key=key.key, what=key.entry_noun, value=key.lost)
 
 
 def _switched(way: Way, now: Snapshot, keys: list[KeyFacts], max_lag: float) -> Rollback:
     """The way back to a store that is mirrored to, and the reasons against it."""
     stale = tuple(found for key in keys if (found := _staleness(key, max_lag)))
-    silent = _silent(now)
-    unknown = [*silent, *_stores_unread(now), *(found for key in keys if (found := _doubt(key)))]
+    not_responding = _not_responding(now)
+    unknown = [*not_responding, *_stores_unread(now), *(found for key in keys if (found := _doubt(key)))]
     if not keys:
         unknown.append(Culprit(Kind.NO_RING_READ))
-    safe = False if stale and not silent else None if unknown else True
+    safe = False if stale and not not_responding else None if unknown else True
     return Rollback(way, safe, against=stale, unknown=tuple(unknown))
 
 

@@ -145,9 +145,9 @@ def differing_primaries(clients: Iterable[ClientFacts]) -> Iterator[Culprit]:
     )
 
 
-def kept_apart(alone: Iterable[str], clients: Iterable[ClientFacts]) -> Iterator[Culprit]:
+def kept_apart(in_memory: Iterable[str], clients: Iterable[ClientFacts]) -> Iterator[Culprit]:
     """Which processes keep a shared ring in their own memory: no other process is in it."""
-    names = tuple(sorted(alone))
+    names = tuple(sorted(in_memory))
     sharing = {client.target for client in clients if client.writes}.difference(names)
     if names and sharing:
         yield Culprit(Kind.KEPT_IN_MEMORY, value=len(sharing), names=names)

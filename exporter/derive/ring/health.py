@@ -71,12 +71,12 @@ class Surroundings:
     since: Mapping[tuple[str, State], float]
     now: float | None = None  # our clock, for a state at its first reading
     owned: Mapping[str, float] = field(default_factory=dict)  # what part of the ring each member owns
-    ill: frozenset[str] = frozenset()  # members that most ring pages call unhealthy
+    unhealthy: frozenset[str] = frozenset()  # members that most ring pages call unhealthy
 
 
 def judge_members(ring: Ring, around: Surroundings) -> tuple[MemberFacts, ...]:
     """Judge each member of the primary view that has not left."""
-    members = ring.live()
+    members = ring.without_tombstones()
     named = frozenset(member.address for member in members.values() if around.owners.of(member))
     return tuple(
         _judge(member, around, named) for member in sorted(members.values(), key=lambda member: member.id)
@@ -85,10 +85,10 @@ def judge_members(ring: Ring, around: Surroundings) -> tuple[MemberFacts, ...]:
 
 def _judge(member: Member, around: Surroundings, named: frozenset[str]) -> MemberFacts:
     age = age_of(member, around.clock)
-    state = State.UNHEALTHY if member.id in around.ill else state_of(member, around.clock, around.limit)
-    ill = state is State.UNHEALTHY
-    inherited = member.address in named or around.owners.inherited(member, ill=ill)
-    owner = around.owners.of(member, ill=ill) or ("" if inherited else around.owners.at(member))
+    state = State.UNHEALTHY if member.id in around.unhealthy else state_of(member, around.clock, around.limit)
+    unhealthy = state is State.UNHEALTHY
+    inherited = member.address in named or around.owners.inherited(member, unhealthy=unhealthy)
+    owner = around.owners.of(member, unhealthy=unhealthy) or ("" if inherited else around.owners.at(member))
     return MemberFacts(
         id=member.id,
         address=member.address,
@@ -98,16 +98,16 @@ def _judge(member: Member, around: Surroundings, named: frozenset[str]) -> Membe
         age=age,
         tokens=member.tokens.count,
         group=around.rules.group_of(member.id),
-        ghost=_is_ghost(member, owner, around, inherited=inherited),
+        orphaned=_is_orphaned(member, owner, around, inherited=inherited),
         target=owner,
-        registered=member.born,
+        registered=member.registered,
         since=around.since.get((member.id, state), around.now),
         ownership=around.owned.get(member.id),
         read_only=member.own_state is State.READ_ONLY or member.read_only,
     )
 
 
-def _is_ghost(member: Member, owner: str, around: Surroundings, *, inherited: bool) -> bool | None:
+def _is_orphaned(member: Member, owner: str, around: Surroundings, *, inherited: bool) -> bool | None:
     """Whether a member is orphaned. An address that it shares with an identified member or another process
     proves nothing: pods inherit addresses.
     """
@@ -129,12 +129,12 @@ def longest_transition(members: Iterable[MemberFacts], now: float) -> float:
     return max((now - at for at in since), default=0.0)
 
 
-def ghosts(members: Iterable[MemberFacts]) -> tuple[str, ...] | None:
+def orphaned_members(members: Iterable[MemberFacts]) -> tuple[str, ...] | None:
     """Ids of the orphaned members, `None` where it is uncertain for some member."""
     members = tuple(members)
-    if any(member.ghost is None for member in members):
+    if any(member.orphaned is None for member in members):
         return None
-    return tuple(member.id for member in members if member.ghost)
+    return tuple(member.id for member in members if member.orphaned)
 
 
 def without_tokens(members: Iterable[MemberFacts], *, always: bool = False) -> tuple[str, ...]:

@@ -38,10 +38,10 @@ def with_owners(
     keys: tuple[KeyFacts, ...], targets: Iterable[TargetFacts], known: Iterable[Identity]
 ) -> tuple[KeyFacts, ...]:
     """Compare the owners of all partitions with the ring of their instances and with the processes."""
-    young = {target.name for target in targets if target.young}
+    recently_started = {target.name for target in targets if target.recently_started}
     names: dict[str, bool] = {}
     for identity in known:
-        names |= dict.fromkeys(identity.names, identity.target in young)
+        names |= dict.fromkeys(identity.names, identity.target in recently_started)
     return tuple(_owned(key, keys, names) if key.owned else key for key in keys)
 
 
@@ -59,11 +59,11 @@ def _held(
     """A process that has just started may not be a member yet; one that does not respond may still be."""
     ids = {owner: owner.removesuffix(f"/{partition.number}") for owner in partition.owners}
     healthy = {name for name, state in members.items() if state is not State.UNHEALTHY}
-    healthy |= {name for name, young in processes.items() if young}
+    healthy |= {name for name, recently_started in processes.items() if recently_started}
     return replace(
         partition,
         alive=tuple(owner for owner, name in ids.items() if name in healthy),
-        gone=tuple(owner for owner, name in ids.items() if name not in members and name not in processes),
+        vanished=tuple(owner for owner, name in ids.items() if name not in members and name not in processes),
     )
 
 
@@ -103,20 +103,20 @@ def without_owner(key: KeyFacts) -> Iterator[Culprit]:
 def _lack(partition: PartitionFacts) -> Kind:
     if not partition.owners:
         return Kind.PARTITION_WITHOUT_OWNER
-    if partition.gone == partition.owners:
-        return Kind.PARTITION_OWNERS_GONE
+    if partition.vanished == partition.owners:
+        return Kind.PARTITION_OWNERS_VANISHED
     return Kind.PARTITION_OWNERS_UNHEALTHY
 
 
-def gone_owners(key: KeyFacts) -> Iterator[Culprit]:
+def vanished_owners(key: KeyFacts) -> Iterator[Culprit]:
     """The partitions with some owners that have ended, and some that remain."""
     for partition in key.owned:
-        if partition.gone and not partition.is_ownerless:
+        if partition.vanished and not partition.is_ownerless:
             yield Culprit(
-                Kind.PARTITION_OWNERS_SOME_GONE,
+                Kind.PARTITION_OWNERS_SOME_VANISHED,
                 key=key.key,
                 value=partition.number,
                 of=len(partition.owners),
-                limit=len(partition.gone),
-                names=partition.gone,
+                limit=len(partition.vanished),
+                names=partition.vanished,
             )

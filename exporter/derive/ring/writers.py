@@ -67,7 +67,7 @@ def _held(
     key: KeyFacts, clients: Iterable[ClientFacts], roster: Roster, before: KeyFacts | None
 ) -> WriterFacts:
     users = {client.target: roster.targets[client.target] for client in clients}
-    writers = [users[name] for name in _writing(clients) if not users[name].young]
+    writers = [users[name] for name in _writing(clients) if not users[name].recently_started]
     absent = _absent(key, writers, roster)
     departed = _departed(absent, before)
     missing, untold = _told(key, [t for t in absent if t.name not in departed], roster)
@@ -134,7 +134,7 @@ def _misplaced(key: KeyFacts, roster: Roster) -> Iterable[str]:
     """
     for member in key.members:
         target = roster.targets.get(member.target)
-        if target is None or member.state not in _TAKES_PART or target.young:
+        if target is None or member.state not in _TAKES_PART or target.recently_started:
             continue
         if _is_at(member, target) and target.clients and not _may_write(key, target):
             yield f"{member.id} ({target.component})" if target.component else member.id

@@ -25,7 +25,7 @@ from exporter.products.ha_keys import HaKeys
 from exporter.products.ring_pages import HA_KEY, known_keys
 
 LONGEST_TIMEOUT = 600.0  # seconds; the longest heartbeat timeout that a real cluster has (Mimir's jsonnet)
-MAX_GONE = 100  # keys that were deleted; the last of them suffice
+MAX_DELETED = 100  # keys that were deleted; the last of them suffice
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +54,15 @@ def judge_store(
         return StoreFacts(store.kind, store.outcome, store.reason, store.detail, moved_at=moved, since=since)
     moved = _moved(store, indexes, before, since)
     used = {client.key for target in around.targets for client in target.clients if client.key}
-    alone, partitions = _only_here(store, around)
+    only_here, partitions = _only_here(store, around)
     return StoreFacts(
         kind=store.kind,
         outcome=store.outcome,
         keys=len(store.modified) or len(store.values) + len(store.broken),
         moved_at=moved,
-        only_here=alone,
+        only_here=only_here,
         only_partitions=partitions,
-        renewed=_renewed(store, alone or (), before, around),
+        renewed=_renewed(store, only_here or (), before, around),
         broken=store.broken,
         since=since,
         prefixes=store.prefixes,
@@ -90,14 +90,14 @@ def _clock(store: StoreContent, around: Around) -> float:
 
 
 def _renewed(
-    store: StoreContent, alone: Iterable[str], before: StoreFacts | None, around: Around
+    store: StoreContent, only_here: Iterable[str], before: StoreFacts | None, around: Around
 ) -> frozenset[str]:
     """HA entries that a tracker renews and that were only in this store in the previous cycle too. A new one
     may be in the store a moment before the gossip has spread it.
     """
     past = frozenset(before.only_here or () if before else ())
     clock = _clock(store, around)
-    found = ((key, store.values[key]) for key in alone if key in past and key in store.values)
+    found = ((key, store.values[key]) for key in only_here if key in past and key in store.values)
     return frozenset(
         key
         for key, value in found
@@ -107,8 +107,8 @@ def _renewed(
 
 def _newest(value: Value) -> float:
     if isinstance(value, Ring):
-        return max((member.time or 0.0 for member in value.live().values()), default=0.0)
-    return (value.time or 0.0) if isinstance(value, Replica) and not value.gone else 0.0
+        return max((member.time or 0.0 for member in value.without_tombstones().values()), default=0.0)
+    return (value.time or 0.0) if isinstance(value, Replica) and not value.is_tombstone else 0.0
 
 
 def _moved(
@@ -119,8 +119,8 @@ def _moved(
     """
     old = before.moved_at if before else {}
     at = store.asked_at or since
-    gone = {key: at if key in indexes else when for key, when in old.items() if key not in store.modified}
-    latest = sorted(gone.items(), key=lambda item: item[1])[-MAX_GONE:]
+    deleted = {key: at if key in indexes else when for key, when in old.items() if key not in store.modified}
+    latest = sorted(deleted.items(), key=lambda item: item[1])[-MAX_DELETED:]
     return MappingProxyType(
         dict(latest)
         | {
@@ -139,12 +139,14 @@ def _only_here(store: StoreContent, around: Around) -> tuple[tuple[str, ...] | N
     Members are not compared: the store stands still since the clients left it, and its members of that day
     have been replaced one by one. Partitions hardly ever change, and no process writes them again.
     """
-    young = {target.name for target in around.targets if target.young}
+    recently_started = {target.name for target in around.targets if target.recently_started}
     having = tuple(seen for seen in around.observed if seen.gossip.page.value is not None)
-    having = tuple(seen for seen in having if seen.target.name not in young) or having
+    having = tuple(seen for seen in having if seen.target.name not in recently_started) or having
     if not having:
         return None, ()
-    gossiped = {key: _is_gossiped(key, having) for key, value in store.values.items() if not _is_dead(value)}
+    gossiped = {
+        key: _is_gossiped(key, having) for key, value in store.values.items() if not _is_deleted(value)
+    }
     keys = [key for key, there in gossiped.items() if there is False]
     rings = {k: v for k, v in store.values.items() if gossiped.get(k) and isinstance(v, PartitionRing)}
     found = {key: _copied(key, around.observed) for key in rings}
@@ -187,10 +189,10 @@ def _copied(key: str, observed: tuple[Observation, ...]) -> frozenset[int] | Non
     return frozenset(number for ring in rings for number in ring.partitions) if rings else None
 
 
-def _is_dead(value: object) -> bool:
+def _is_deleted(value: object) -> bool:
     if isinstance(value, Replica):
-        return bool(value.gone)
-    return isinstance(value, Ring) and not value.live()
+        return bool(value.is_tombstone)
+    return isinstance(value, Ring) and not value.without_tombstones()
 
 
 def freshly_written(store: StoreFacts, now: Snapshot) -> list[str]:

@@ -67,11 +67,11 @@ def difference(known: StoreIdentity, current: StoreIdentity, store: StoreContent
         return Culprit(Kind.STORE_CLUSTER_OTHER, member=current.cluster, what=known.cluster)
     if known.revision and current.revision and current.revision < known.revision:
         return Culprit(Kind.STORE_REVISION_FELL, value=current.revision, of=known.revision)
-    gone = [key for key in known.rings if key not in store.modified]
-    gone += [HA_KEY] if known.entries and not current.entries else []
-    if len(gone) >= TOGETHER:
+    vanished = [key for key in known.rings if key not in store.modified]
+    vanished += [HA_KEY] if known.entries and not current.entries else []
+    if len(vanished) >= TOGETHER:
         of = len(known.rings) + known.entries
-        return Culprit(Kind.STORE_KEYS_VANISHED, value=len(gone), of=of, names=tuple(gone[:NAMED]))
+        return Culprit(Kind.STORE_KEYS_VANISHED, value=len(vanished), of=of, names=tuple(vanished[:NAMED]))
     return None
 
 

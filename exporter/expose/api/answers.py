@@ -50,8 +50,8 @@ from exporter.model.facts import (
     Rejection,
     SecondaryFacts,
     Snapshot,
-    Stranger,
     TargetFacts,
+    UnknownMember,
 )
 from exporter.model.gate import Check, Step
 from exporter.model.migration import LabelRollout, Migration
@@ -137,9 +137,9 @@ def gossip_out(
     return _as(
         GossipOut,
         facts,
-        strangers=tuple(map(_stranger, facts.strangers)),
-        ring_strangers=tuple(map(_stranger, facts.ring_strangers)),
-        foreign=tuple(map(_stranger, facts.foreign)),
+        strangers=tuple(map(_unknown_member, facts.unknown)),
+        ring_strangers=tuple(map(_unknown_member, facts.orphaned)),
+        foreign=tuple(map(_unknown_member, facts.foreign)),
         label_rollout=_label_rollout(facts.rollout) if facts.rollout else None,
         rejections=tuple(_as(RejectionOut, each) for each in rejections),
         probes=tuple(_as(ProbeOut, each) for each in probes),
@@ -200,6 +200,7 @@ def _target(facts: TargetFacts, heard: float | None) -> TargetOut:
         facts,
         clock_skew_seconds=facts.skew,
         started_at=facts.started,
+        young=facts.recently_started,
         pages=tuple(_as(PageOut, page, page=page.name) for page in facts.pages),
         clients=tuple(map(_client, facts.clients)),
         gossip=_gossip_target(facts.gossip, heard) if facts.gossip else None,
@@ -217,6 +218,7 @@ def _gossip_target(facts: GossipTarget, heard: float | None) -> GossipTargetOut:
         members_by_state=facts.states,
         heartbeat_age_seconds=heard,
         label_verified=facts.verified,
+        alone=facts.isolated,
     )
 
 
@@ -231,6 +233,7 @@ def _ring(facts: KeyFacts) -> RingOut:
         ahead_seconds=facts.ahead,
         members_without_tokens=facts.without_tokens,
         foreign_members=facts.foreign,
+        ghosts=facts.orphaned,
         missing_writers=facts.writers.missing if facts.writers else None,
         shared_addresses=facts.writers.shared if facts.writers else None,
         partitions_without_owner=tuple(p.number for p in facts.owned if p.is_ownerless),
@@ -241,12 +244,13 @@ def _ring(facts: KeyFacts) -> RingOut:
 
 
 def _secondary(facts: SecondaryFacts) -> SecondaryOut:
-    return _as(SecondaryOut, facts, key_missing=facts.missing_key, lag_seconds=facts.lag)
+    named = {"side": facts.store, "remembered": facts.by_pages, "key_missing": facts.missing_key}
+    return _as(SecondaryOut, facts, lag_seconds=facts.lag, **named)
 
 
 def _member(facts: MemberFacts) -> MemberOut:
     times = {"heartbeat_at": facts.heartbeat, "age_seconds": facts.age, "registered_at": facts.registered}
-    return _as(MemberOut, facts, **times)
+    return _as(MemberOut, facts, ghost=facts.orphaned, **times)
 
 
 def _view(facts: ViewFacts) -> ViewOut:
@@ -254,7 +258,7 @@ def _view(facts: ViewFacts) -> ViewOut:
     return _as(ViewOut, facts, view=facts.kind, staleness_seconds=facts.staleness, **told)
 
 
-def _stranger(facts: Stranger) -> StrangerOut:
+def _unknown_member(facts: UnknownMember) -> StrangerOut:
     return _as(StrangerOut, facts)
 
 

@@ -77,8 +77,8 @@ def _names(snapshot: Snapshot) -> NamesOut:
     members = {member.id for key in snapshot.keys for member in key.members}
     members |= {member.name for t in targets if t.gossip is not None for member in t.gossip.members}
     if snapshot.gossip is not None:
-        others = (*snapshot.gossip.strangers, *snapshot.gossip.ring_strangers, *snapshot.gossip.foreign)
-        members |= {stranger.name for stranger in others}
+        others = (*snapshot.gossip.unknown, *snapshot.gossip.orphaned, *snapshot.gossip.foreign)
+        members |= {one.name for one in others}
     labels = {t.gossip.label for t in targets if t.gossip is not None and t.gossip.label}
     hosts = {host for target in targets for host in _hosts(target)}
     hosts |= {_host(member.address) for key in snapshot.keys for member in key.members}

@@ -17,7 +17,7 @@ LEAST: Final = 10.0  # seconds that fill the height at least
 COLOURS: Final = ("#1f6feb", "#bf3989", "#1a7f37", "#9a6700", "#8250df", "#cf222e", "#0a7ea4", "#57606a")
 
 
-def picture(lags: Sequence[LagOut]) -> str:
+def svg(lags: Sequence[LagOut]) -> str:
     """The greatest lags over time; "" where none was measured."""
     shown = sorted(lags, key=lambda lag: -max(seconds for _, seconds in lag.points))[:KEYS] if lags else []
     points = [point for lag in shown for point in lag.points]

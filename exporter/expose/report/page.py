@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from markupsafe import Markup
 
-from exporter.expose.report.curve import picture
+from exporter.expose.report.curve import svg
 from exporter.expose.report.shapes import ReportOut, SpanOut
 from exporter.expose.web.environment import render
 from exporter.expose.wording.planning.migration_report import TRACKS, clock, lasted, passed_last
@@ -20,7 +20,7 @@ _ESCAPED: Final = str.maketrans(
 
 def html(report: ReportOut) -> str:
     """One file with its own style; every text is escaped."""
-    drawn = Markup(picture(report.history.lags))  # noqa: S704 - made here, of numbers and escaped names
+    drawn = Markup(svg(report.history.lags))  # noqa: S704 - made here, of numbers and escaped names
     return render(
         "report.html",
         report=report,

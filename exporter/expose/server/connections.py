@@ -15,8 +15,8 @@ from aiohttp.web_protocol import RequestHandler
 MOST = 512  # connections
 LEAST = 16
 SHARE = 4  # a part of the descriptors that the process may have; the rest is for reading the cluster
-WHOLE_REQUEST = 10.0  # seconds from connecting, or from its first byte, to the last one of its head
-WHOLE_ANSWER = 60.0  # seconds from a complete request to the last byte of the answer
+REQUEST_DEADLINE = 10.0  # seconds from connecting, or from its first byte, to the last one of its head
+ANSWER_DEADLINE = 60.0  # seconds from a complete request to the last byte of the answer
 HANDSHAKE = 5.0  # seconds from connecting to the end of the TLS handshake
 KEEPALIVE = 75.0  # seconds without a request
 SWEEP = 1.0
@@ -103,10 +103,10 @@ class Connection(asyncio.Protocol):
         """Whether its time is up."""
         if not self.is_busy:
             self._busy_since = None
-            return self._waiting_since is not None and now - self._waiting_since > WHOLE_REQUEST
+            return self._waiting_since is not None and now - self._waiting_since > REQUEST_DEADLINE
         if self._busy_since is None or self._requests != self._handler._request_count:
             self._requests, self._busy_since = self._handler._request_count, now
-        return now - self._busy_since > WHOLE_ANSWER
+        return now - self._busy_since > ANSWER_DEADLINE
 
     def abort(self) -> None:
         """End it at once, whatever is still to be sent."""

@@ -20,7 +20,7 @@ INSTALLED: Final = (
     Path(__file__).parents[2] / "served_docs"
 )  # as a package brings them; a checkout has its own
 DOCS: Final = INSTALLED if INSTALLED.is_dir() else ROOT / "docs"
-PICTURES: Final[Mapping[str, str]] = {".png": "image/png", ".svg": "image/svg+xml"}
+IMAGES: Final[Mapping[str, str]] = {".png": "image/png", ".svg": "image/svg+xml"}
 RUNBOOKS: Final = "alerts/runbooks"
 _COMMENT: Final = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 _LEFT_OUT: Final = re.compile(r"[^\w\- ]")
@@ -50,9 +50,9 @@ def documents() -> Mapping[str, Document]:
 
 
 @cache
-def pictures() -> Mapping[str, Path]:
+def images() -> Mapping[str, Path]:
     """The pictures by their paths below `docs/`."""
-    files = (file for file in DOCS.rglob("*") if file.suffix in PICTURES)
+    files = (file for file in DOCS.rglob("*") if file.suffix in IMAGES)
     return {file.relative_to(DOCS).as_posix(): file for file in files}
 
 
@@ -122,9 +122,9 @@ def _served(path: str, heading: str, root: str) -> str:
     if path.startswith(f"{RUNBOOKS}/"):
         path = f"docs/runbooks/{path.removeprefix(f'{RUNBOOKS}/')}"
     below = path.removeprefix("docs/")
-    if path == below or not (name_of(below) in documents() or below in pictures()):
+    if path == below or not (name_of(below) in documents() or below in images()):
         return ""
-    return f"{root}docs/{below if below in pictures() else name_of(below)}" + (heading and f"#{heading}")
+    return f"{root}docs/{below if below in images() else name_of(below)}" + (heading and f"#{heading}")
 
 
 def _unlink(tokens: Iterable[Token]) -> None:

@@ -121,8 +121,10 @@ def _rolling_out(snapshot: Snapshot, step: Step) -> GoNoGo | None:
     for one in snapshot.migrations:
         if one.rollout is not None and not set(one.causes) - _OF_A_ROLLOUT and _waits_for(step, one):
             told = one.rollout
-            who = "" if step.migration in (one.name, STORE) else f"{one.name}: "
-            sentence = f"{who}rolling out into {told.into_name}: {told.done} of {told.processes} processes."
+            prefix = "" if step.migration in (one.name, STORE) else f"{one.name}: "
+            sentence = (
+                f"{prefix}rolling out into {told.into_name}: {told.done} of {told.processes} processes."
+            )
             return GoNoGo("wait", "WAIT", sentence, f"Left: {few(told.left, CULPRITS)}.", step)
     return None
 

@@ -89,8 +89,8 @@ def _columns(key: KeyFacts) -> Iterable[Column]:
     found = key.secondary
     if found is None:
         return []
-    if found.side != "memberlist":
-        return [Column(f"store {found.side}", "", not found.missing_key, _wrong(found), _told(found))]
+    if found.store != "memberlist":
+        return [Column(f"store {found.store}", "", not found.missing_key, _wrong(found), _told(found))]
     views = (view for view in key.views if view.kind == "gossip")
     return sorted((_gossip_column(view) for view in views), key=_interest)
 

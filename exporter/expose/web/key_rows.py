@@ -125,8 +125,8 @@ def notes(key: KeyFacts, short_of_quorum: bool) -> Iterable[str]:
         yield count(len(key.writers.shared), "shared address", "shared addresses")
     if ownerless := sum(partition.is_ownerless for partition in key.owned):
         yield count(ownerless, "partition without an owner", "partitions without an owner")
-    if key.ghosts:
-        yield count(len(key.ghosts), "orphaned member")
+    if key.orphaned:
+        yield count(len(key.orphaned), "orphaned member")
     if key.ahead:
         yield f"{count(len(key.ahead), 'time stamp')} in the future"
     if key.without_tokens:
@@ -155,7 +155,7 @@ def missing(key: KeyFacts, idle: str) -> Judged:
         return Judged("bad", "key")
     amount = len(found.missing_members)
     tone = "good" if not amount else "bad" if set(found.missing_members) & set(found.settled) else "warn"
-    unknown = not amount and (found.unread or found.remembered)
+    unknown = not amount and (found.unread or found.by_pages)
     return Judged("unknown" if unknown else tone, str(amount))
 
 
@@ -193,11 +193,11 @@ def copy(key: KeyFacts, idle: str, *, late: bool = False) -> Judged:
         return Judged("unknown", "unknown")
     if found.missing_key:
         where = count(len(found.missing_in), "view")
-        return Judged("bad", f"key missing in {where} of {found.side}")
+        return Judged("bad", f"key missing in {where} of {found.store}")
     wrong = _wrong(found)
     if wrong:
         if found.settled:
-            return Judged("bad", f"{', '.join(wrong)} in {found.side}")
+            return Judged("bad", f"{', '.join(wrong)} in {found.store}")
         return Judged("warn", f"{', '.join(wrong)}, for less than one heartbeat")
     return Judged("bad", "equal, but late") if late else _equal(found)
 
@@ -209,7 +209,7 @@ def _wrong(found: SecondaryFacts) -> list[str]:
 
 
 def _equal(found: SecondaryFacts) -> Judged:
-    if found.remembered:
+    if found.by_pages:
         return Judged("unknown", "equal to what the processes show; the store was not read completely")
     if found.unread:
         return Judged("unknown", f"equal where read; {count(len(found.unread), 'view')} not read")

@@ -12,7 +12,7 @@ from exporter.expose.web.key_rows import Judged, KeyRow, blamed, copy, key_rows,
 from exporter.expose.web.phases import Station, stations
 from exporter.expose.web.words import first, span
 from exporter.expose.wording.migrations import line_of
-from exporter.model.facts import Event, GossipFacts, KeyFacts, PageFacts, Snapshot, Stranger, TargetFacts
+from exporter.model.facts import Event, GossipFacts, KeyFacts, PageFacts, Snapshot, TargetFacts, UnknownMember
 from exporter.model.findings import Rollback, Told
 from exporter.model.migration import Migration
 from exporter.model.pages import Outcome
@@ -20,8 +20,8 @@ from exporter.products.ring_pages import HA_KEY
 
 CHIPS: Final = 12
 CLUSTERS: Final = 4
-STRANGERS: Final = 5
-SILENT: Final = 8
+UNKNOWN_MEMBERS: Final = 5
+NOT_RESPONDING: Final = 8
 EVENTS: Final = 8
 WARNINGS: Final = 4
 RISKS: Final = 2
@@ -53,8 +53,8 @@ class Gossip:
     facts: GossipFacts
     clusters: tuple[Cluster, ...]
     more_clusters: int
-    strangers: tuple[Stranger, ...]
-    more_strangers: int
+    unknown: tuple[UnknownMember, ...]
+    more_unknown: int
     labels: tuple[tuple[str, int], ...]
     rejected: int
 
@@ -70,7 +70,7 @@ class Tracker:
 
 
 @dataclass(frozen=True, slots=True)
-class Silent:
+class FailedTarget:
     """A process that does not answer, or one with a failed page."""
 
     target: TargetFacts
@@ -96,9 +96,9 @@ class Overview:
     more_keys: int
     gossip: Gossip | None
     tracker: Tracker | None
-    silent: tuple[Silent, ...]
-    more_silent: int
-    partial: tuple[Silent, ...]
+    not_responding: tuple[FailedTarget, ...]
+    more_not_responding: int
+    partial: tuple[FailedTarget, ...]
     more_partial: int
     up: int
     events: tuple[Event, ...]
@@ -118,8 +118,12 @@ def overview(snapshot: Snapshot, history: LagHistory, interval: float) -> Overvi
     keys, more_keys = first(key_rows(snapshot, history, interval), KEYS)
     warnings, more_warnings = first(snapshot.fleet.warnings, WARNINGS)
     risks, more_risks = first(snapshot.fleet.risks, RISKS)
-    silent, more_silent = first((_silent(t) for t in snapshot.targets if not t.up), SILENT)
-    partial, more_partial = first((_silent(t) for t in snapshot.targets if t.up and _failed(t)), SILENT)
+    not_responding, more_not_responding = first(
+        (_failed_target(t) for t in snapshot.targets if not t.up), NOT_RESPONDING
+    )
+    partial, more_partial = first(
+        (_failed_target(t) for t in snapshot.targets if t.up and _failed(t)), NOT_RESPONDING
+    )
     return Overview(
         snapshot=snapshot,
         answer=answer,
@@ -136,8 +140,8 @@ def overview(snapshot: Snapshot, history: LagHistory, interval: float) -> Overvi
         more_keys=more_keys,
         gossip=_gossip(snapshot),
         tracker=_tracker(snapshot),
-        silent=silent,
-        more_silent=more_silent,
+        not_responding=not_responding,
+        more_not_responding=more_not_responding,
         partial=partial,
         more_partial=more_partial,
         up=sum(1 for target in snapshot.targets if target.up),
@@ -165,8 +169,8 @@ def _failed(target: TargetFacts) -> PageFacts | None:
     return next((page for page in target.pages if page.outcome is Outcome.FAILED), None)
 
 
-def _silent(target: TargetFacts) -> Silent:
-    return Silent(target, _failed(target))
+def _failed_target(target: TargetFacts) -> FailedTarget:
+    return FailedTarget(target, _failed(target))
 
 
 def _gossip(snapshot: Snapshot) -> Gossip | None:
@@ -174,14 +178,14 @@ def _gossip(snapshot: Snapshot) -> Gossip | None:
     if facts is None:
         return None
     clusters, more_clusters = first(facts.clusters, CLUSTERS)
-    strangers, more_strangers = first(facts.strangers, STRANGERS)
+    unknown, more_unknown = first(facts.unknown, UNKNOWN_MEMBERS)
     counted = ((label, len(names)) for label, names in facts.labels.items())
     return Gossip(
         facts=facts,
         clusters=tuple(Cluster(*first(names, CHIPS), len(names)) for names in clusters),
         more_clusters=more_clusters,
-        strangers=strangers,
-        more_strangers=more_strangers,
+        unknown=unknown,
+        more_unknown=more_unknown,
         labels=tuple(sorted(counted, key=lambda pair: -pair[1])),
         rejected=sum(rejection.count for rejection in snapshot.rejections),
     )

@@ -20,7 +20,7 @@ from exporter.expose.plan.answers import plans_out
 from exporter.expose.server.state import STATE, TELEMETRY_PATH
 from exporter.expose.staleness import Aged
 from exporter.expose.web.demo_panel import add_demo_panel, state_of
-from exporter.expose.web.documents import PICTURES, pictures
+from exporter.expose.web.documents import IMAGES, images
 from exporter.expose.web.environment import HERE, render
 from exporter.expose.web.page_contents import (
     PATHS,
@@ -79,7 +79,7 @@ def add_page(app: web.Application) -> None:
     app.cleanup_ctx.append(_remember)
     app.middlewares.append(_not_found)
     app.router.add_get("/docs", _docs)
-    app.router.add_get(r"/docs/{picture:.+\.(?:png|svg)}", _picture)
+    app.router.add_get(r"/docs/{picture:.+\.(?:png|svg)}", _image)
     for path, make in PATHS.items():
         app.router.add_get(path, _handler(make))
     app.router.add_get("/static/{file}", _static)
@@ -117,16 +117,16 @@ async def _respond(
     aged = state.newest.aged()
     snapshot, age = aged.snapshot, _headers(aged)
     pages.history.take(snapshot)
-    picture = f"{snapshot.at}-{snapshot.is_withheld:d}" if snapshot else "0"
+    snapshot_id = f"{snapshot.at}-{snapshot.is_withheld:d}" if snapshot else "0"
     shown = hashlib.sha256(state_of(state.panel).encode()).hexdigest()[:8] if state.panel else "0"
-    tag = f'"{picture}-{aged.is_stale:d}-{pages.version}-{shown}"'
+    tag = f'"{snapshot_id}-{aged.is_stale:d}-{pages.version}-{shown}"'
     if status == 200 and request.headers.get("If-None-Match") == tag:
         return web.Response(status=304, headers={"ETag": tag, **age})
     try:
         inner = await _inner(request, make, snapshot)
     except NotThere as missing:
         return await _respond(request, missing.page, 404)
-    text = _whole(request, inner, aged)
+    text = _document(request, inner, aged)
     status = 503 if snapshot is None and status == 200 and make is not document else status
     response = web.Response(
         body=text.encode("utf-8", "replace"), status=status, content_type="text/html", charset="utf-8"
@@ -192,7 +192,7 @@ def _root(request: web.Request) -> str:
     return "../" * (request.raw_path.partition("?")[0].count("/") - 1) or "./"
 
 
-def _whole(request: web.Request, inner: Rendered, aged: Aged) -> str:
+def _document(request: web.Request, inner: Rendered, aged: Aged) -> str:
     state, pages = request.app[STATE], request.app[PAGES]
     return render(
         "layout.html",
@@ -217,11 +217,11 @@ async def _docs(_: web.Request) -> web.Response:
     raise web.HTTPMovedPermanently("docs/")
 
 
-async def _picture(request: web.Request) -> web.FileResponse:
-    file = pictures().get(request.match_info["picture"])
+async def _image(request: web.Request) -> web.FileResponse:
+    file = images().get(request.match_info["picture"])
     if file is None:
         raise web.HTTPNotFound(text="the docs have no such picture\n")
-    return web.FileResponse(file, headers={"Content-Type": PICTURES[file.suffix]})
+    return web.FileResponse(file, headers={"Content-Type": IMAGES[file.suffix]})
 
 
 async def _static(request: web.Request) -> web.Response:

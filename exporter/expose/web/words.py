@@ -44,9 +44,9 @@ def count(amount: int, one: str, many: str = "") -> str:
     return f"{amount:,} {one if amount == 1 else many or one + 's'}"
 
 
-def first(things: Iterable[T], limit: int) -> tuple[tuple[T, ...], int]:
+def first(items: Iterable[T], limit: int) -> tuple[tuple[T, ...], int]:
     """The first few, and how many more there are."""
-    listed = tuple(things)
+    listed = tuple(items)
     return listed[:limit], max(0, len(listed) - limit)
 
 
@@ -62,8 +62,8 @@ def query(text: str) -> str:
     return quote(text[:LONGEST_PATH], safe="", errors="replace")
 
 
-def page_of(things: Sequence[T], number: int, size: int) -> tuple[Sequence[T], int, int]:
+def page_of(items: Sequence[T], number: int, size: int) -> tuple[Sequence[T], int, int]:
     """One page of a list: what is on it, its number (from 1) and how many there are."""
-    pages = max(1, -(-len(things) // size))
+    pages = max(1, -(-len(items) // size))
     number = min(max(1, number), pages)
-    return things[(number - 1) * size : number * size], number, pages
+    return items[(number - 1) * size : number * size], number, pages

@@ -29,8 +29,8 @@ def evidence(check: Check) -> str:
 
 def paragraph(verdict: Verdict, found: tuple[Culprit, ...], seen: tuple[Looked, ...]) -> str:
     """The same of its parts."""
-    whole = any(one.kind is Seen.TOLD for one in seen)
-    said = [_blamed(verdict, found)] if found and not whole else []
+    own_words = any(one.kind is Seen.TOLD for one in seen)
+    said = [_blamed(verdict, found)] if found and not own_words else []
     return " ".join([*said, *map(looked.text, seen)])
 
 

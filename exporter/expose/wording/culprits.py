@@ -12,7 +12,7 @@ from exporter.products.ring_pages import HA_KEY
 
 TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
     {
-        Kind.PROCESS_SILENT: "{target}",
+        Kind.PROCESS_NOT_RESPONDING: "{target}",
         Kind.PAGE_UNREAD: "{target} ({what})",
         Kind.PROCESS_UNLISTED: "{target} answers, and its source ({what}) no longer lists it",
         Kind.PROCESS_STARTED: "{target} has just started",
@@ -36,14 +36,14 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.VERSION_OLD: "{target} is {what}",
         Kind.GOSSIP_CLUSTER: "{names:5}",
         Kind.GOSSIP_ONE_SIDED: "{target} and the other processes do not list each other (for {value:.0f} s)",
-        Kind.GOSSIP_STRANGER: "{member} at {what}",
+        Kind.GOSSIP_UNKNOWN_MEMBER: "{member} at {what}",
         Kind.GOSSIP_NAMESAKE: "{member} at {what} has the name of a process that is elsewhere",
         Kind.GOSSIP_DOUBTFUL: "whether {member} at {what} belongs to this cluster",
         Kind.GOSSIP_KEY_FOREIGN: "key {key}, which only another product has",
         Kind.GOSSIP_KEY_UNKNOWN: "which product has the key {key}",
         Kind.GOSSIP_MEMBER_UNKNOWN: "which member is {target}",
         Kind.GOSSIP_LIST_HIDDEN: "{target} uses memberlist and shows no member list",
-        Kind.GOSSIP_ALONE: "{target} lists only itself",
+        Kind.GOSSIP_ISOLATED: "{target} lists only itself",
         Kind.GOSSIP_ABSENT: "{target}",
         Kind.GOSSIP_PARTIAL: "{target} lists {value} of {of: processes}, not {names:3}",
         Kind.GOSSIP_PORT_SCRAPED: "{target}: {value:.1f} a minute",
@@ -79,7 +79,7 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.KEY_UNATTENDED_IN_STORE: "{key} is only in {what}, and no target uses it",
         Kind.KEY_LACKING: "{key}: {what} lacks {names:3}, which a process shows",
         Kind.KEY_LACKING_ENTRIES: "{key}: {what} lacks {value} HA clusters, which a process shows",
-        Kind.MEMBER_GHOST: "{member} in {key}",
+        Kind.MEMBER_ORPHANED: "{member} in {key}",
         Kind.MEMBER_UNHEALTHY: "{member} in {key}",
         Kind.MEMBER_IN_FUTURE: "{member} in {key} is {value:.0f} s in the future",
         Kind.MEMBER_WITHOUT_HEARTBEAT: "{key}: {member} has no heartbeat",
@@ -108,14 +108,14 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.OTHERS: "{names:5}",
         Kind.MOST_OTHERS: "{value} other processes",
         Kind.PARTITION_WITHOUT_OWNER: "partition {value} of {key} is {what} and has no owner",
-        Kind.PARTITION_OWNERS_GONE: (
+        Kind.PARTITION_OWNERS_VANISHED: (
             "partition {value} of {key} is {what} and none of its {of: owners} is a member or process: "
             "{names:6}"
         ),
         Kind.PARTITION_OWNERS_UNHEALTHY: (
             "partition {value} of {key} is {what} and none of its {of: owners} is a healthy member: {names:6}"
         ),
-        Kind.PARTITION_OWNERS_SOME_GONE: (
+        Kind.PARTITION_OWNERS_SOME_VANISHED: (
             "{limit} of {of: owners} of partition {value} of {key} are neither member nor process: {names:6}"
         ),
         Kind.PARTITION_OWNERS_UNREAD: "{key}: the ring of its owners was not read",
@@ -164,7 +164,7 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.STORE_REQUESTED_BEFORE: "{member} on {target} has sent requests to {what} (read once)",
         Kind.GROUP_UNSERVED: "{key} has only members of {names}, no {what} process serves it",
         Kind.GROUP_INACTIVE: "{key} has no active {what} member",
-        Kind.GROUP_GONE: "no ring has a {what} member",
+        Kind.GROUP_MISSING: "no ring has a {what} member",
         Kind.GROUP_SHORT: "{key}: {value} active of {of} in {what}, replication factor {limit}",
         Kind.GROUP_LEFT: "{key}: {names:4}",
         Kind.GROUP_UNKNOWN: "{member} in {key} is of no group",
@@ -229,8 +229,10 @@ def _in_phase(culprit: Culprit) -> str:
 
 def _margin(culprit: Culprit) -> str:
     """The first `of` names are unhealthy members, the rest have no tokens."""
-    ill = int(culprit.of or 0)
-    blamed = Names((*culprit.names[:ill], *(f"{name} without tokens" for name in culprit.names[ill:])))
+    unhealthy = int(culprit.of or 0)
+    blamed = Names(
+        (*culprit.names[:unhealthy], *(f"{name} without tokens" for name in culprit.names[unhealthy:]))
+    )
     return f"{culprit.key}: margin {culprit.value}" + (f" ({blamed:5})" if blamed else "")
 
 
@@ -242,8 +244,8 @@ def _stranded(culprit: Culprit) -> str:
 
 
 def _carried(culprit: Culprit) -> str:
-    odd = f", which {_why(culprit)}," if culprit.why else ""
-    return f"{Label(culprit.member):label}{odd} on {few(culprit.names, 3)}"
+    reason = f", which {_why(culprit)}," if culprit.why else ""
+    return f"{Label(culprit.member):label}{reason} on {few(culprit.names, 3)}"
 
 
 def _failed(culprit: Culprit) -> str:
@@ -302,7 +304,7 @@ def detail(culprit: Culprit) -> str:
     """The same with its reason: why a process does not answer."""
     words = name(culprit)
     reasons = ": ".join(filter(None, (culprit.what, _why(culprit))))
-    return f"{words} ({reasons})" if culprit.kind is Kind.PROCESS_SILENT and reasons else words
+    return f"{words} ({reasons})" if culprit.kind is Kind.PROCESS_NOT_RESPONDING and reasons else words
 
 
 def _why(culprit: Culprit) -> str:

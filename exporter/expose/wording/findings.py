@@ -19,14 +19,14 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
             "Primaries are mixed by key: memberlist for {names:5}; still the external store for {others:5}. "
             "The switch did not reach their clients."
         ),
-        Told.PRIMARIES_MIXED_SHORT_CUT: (
+        Told.PRIMARIES_MIXED_SHORTCUT: (
             "Primaries are mixed: a rollout changes from mirroring straight to memberlist, {count} of {of} "
             "processes are there: {names:3}. Their members vanish from the external store, and {others:3} "
             "read only that: reads and writes miss these members until all processes are there."
         ),
         Told.FOREIGN_IN_GOSSIP: "{count} foreign members in the gossip: {names:5}.",
         Told.LABELS_SPLIT: "Different labels split the gossip: {culprits:;}.",
-        Told.STRANGERS: "{count} unknown members in the gossip: {names:5}.",
+        Told.UNKNOWN_MEMBERS: "{count} unknown members in the gossip: {names:5}.",
         Told.STORE_REPLACED: "The external store {culprits}.",
         Told.STORE_UNREAD: "The external store {culprits}.",
         Told.RING_SHRUNK: "Ring {name} lost {what} at once: {of} before, {count} now.",
@@ -81,7 +81,7 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
             "The cluster label {name:label} is the name of a product or a chart's default: another cluster "
             "that has it too can merge with this cluster. Give this cluster a label of its own."
         ),
-        Told.LABEL_ODD: (
+        Told.LABEL_UNUSUAL: (
             "The cluster label {name:label} {culprits}. A process that is given another spelling of the "
             "label drops the packets of all other processes, and they drop its packets."
         ),
@@ -109,15 +109,15 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
         Told.GATE_OPENED: "Step {name} opened.",
         Told.GATE_CLOSED: "Step {name} closed.",
         Told.TARGET_NEW: "{name} was discovered.",
-        Told.TARGET_GONE: "{name} is no longer discovered.",
+        Told.TARGET_LEFT: "{name} is no longer discovered.",
         Told.TARGET_ANSWERS: "{name} answers again.",
         Told.TARGET_STOPPED: "{name} stopped answering.",
         Told.TARGET_MOVED: "{name}: {names[0]}, was {names[1]}.",
         Told.MEMBERS_NEW: "{names:5} new in ring {name}.",
-        Told.MEMBERS_GONE: "{names:5} no longer in ring {name}.",
+        Told.MEMBERS_VANISHED: "{names:5} no longer in ring {name}.",
         Told.MEMBER_RETURNED: "Ring {name}: a removed member returned with an earlier heartbeat.",
         Told.MEMBER_CHANGED: "{what} in ring {name}: {names[0]}, was {names[1]}.",
-        Told.STRANGER_NEW: "Unknown gossip member {name} at {what}.",
+        Told.UNKNOWN_MEMBER_NEW: "Unknown gossip member {name} at {what}.",
         Told.STORE_OTHER: "Store {name} is not the store that it was: {culprits}.",
         Told.STORE_BACK: "Store {name} is the store that it was, or is used anew.",
         Told.STORE_CHANGED: "Store {name}: {names[0]}. {names[1]}",
@@ -137,10 +137,10 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
 
 def _mixed(found: Finding) -> str:
     """Its culprits are processes that list no other gossip member: what they write is worst."""
-    cut_off = Names(culprit.name for culprit in found.culprits)
+    isolated = Names(culprit.name for culprit in found.culprits)
     writer = "A process with a small gossip view overwrites the store with it."
-    if cut_off:
-        writer = f"{cut_off:3} lists no other gossip member and overwrites the store with its own view."
+    if isolated:
+        writer = f"{isolated:3} lists no other gossip member and overwrites the store with its own view."
     return (
         f"Primaries are mixed: memberlist on {few(found.names, 3)}; the external store on "
         f"{few(found.others, 3)}. {writer}"
@@ -162,7 +162,7 @@ def _split(found: Finding) -> str:
     return f"Gossip is split into {found.count} clusters: {clusters}."
 
 
-def _alone(found: Finding) -> str:
+def _isolated(found: Finding) -> str:
     return f"{few(found.names, 5)} {'lists' if found.count == 1 else 'list'} no other gossip member."
 
 
@@ -205,7 +205,7 @@ MADE: Final[Mapping[Told, Callable[[Finding], str]]] = MappingProxyType(
         Told.FOREIGN_IN_RINGS: _foreign,
         Told.FOREIGN_NEW: _foreign_new,
         Told.GOSSIP_SPLIT: _split,
-        Told.PROCESS_ALONE: _alone,
+        Told.PROCESS_ISOLATED: _isolated,
         Told.TWO_PRODUCTS: _two_products,
         Told.FUTURE_TIMESTAMP: _future,
         Told.TOKENS_HASTY: _hasty,

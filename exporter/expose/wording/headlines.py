@@ -129,12 +129,12 @@ AGREED: Final[Mapping[bool | None, str]] = MappingProxyType(
 def of_fleet(now: Snapshot) -> str:
     """In one line where we are and what comes next."""
     if now.part is None:
-        return _of_whole(now.fleet, now)
+        return _of_fleet(now.fleet, now)
     share = now.part.share
-    return f"Shard {share.shard} of {share.shards} (from 0), its part only. {_of_whole(now.fleet, now)}"
+    return f"Shard {share.shard} of {share.shards} (from 0), its part only. {_of_fleet(now.fleet, now)}"
 
 
-def _of_whole(fleet: Fleet, now: Snapshot) -> str:
+def _of_fleet(fleet: Fleet, now: Snapshot) -> str:
     if fleet.warnings:
         return fleet.warnings[0]
     lead = now.leading

@@ -25,7 +25,7 @@ TEMPLATES: Final[Mapping[Seen, str]] = MappingProxyType(
         Seen.NONE: "None.",
         Seen.REMAINS: "No client writes {names:5} any more.",
         Seen.LABEL: "{what:label}.",
-        Seen.LABEL_ODD: "It {culprits}.",
+        Seen.LABEL_UNUSUAL: "It {culprits}.",
         Seen.LABEL_OF_ALL: "All have {what:label}.",
         Seen.LABEL_EXPECTED: "Our configuration expects {what:label}.",
         Seen.LABELS_UNSUPPORTED: (

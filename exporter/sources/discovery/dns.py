@@ -25,7 +25,7 @@ class DnsSource:
     def __init__(self, config: Dns) -> None:
         self._config = config
         self._last: tuple[FoundTarget, ...] = ()
-        self._gone = 0
+        self._empty_answers = 0
         self.refresh = config.refresh
 
     async def find(self) -> Listing:
@@ -42,7 +42,7 @@ class DnsSource:
             raise FetchError(Reason.DNS, "every DNS server failed (SERVFAIL, REFUSED)") from None
         except (dns.exception.DNSException, OSError) as error:
             raise FetchError(Reason.DNS, f"DNS failed: {type(error).__name__}") from None
-        self._gone = 0
+        self._empty_answers = 0
         return self._take(answer)
 
     async def close(self) -> None:
@@ -59,9 +59,9 @@ class DnsSource:
         return resolver
 
     def _without(self, nxdomain: bool) -> Listing:
-        self._gone += 1
+        self._empty_answers += 1
         what = "the name does not exist" if nxdomain else f"the name has no {self._config.type} records"
-        if self._gone <= GRACE and self._last:
+        if self._empty_answers <= GRACE and self._last:
             return Listing(self._last, f"{what}; its targets are kept for {GRACE} refreshes")
         self._last = ()
         return Listing((), what)

@@ -116,7 +116,7 @@ def labelled(found: FoundTarget, labels: Mapping[str, str]) -> FoundTarget:
     )
 
 
-def is_nobody(host: str) -> bool:
+def is_no_process(host: str) -> bool:
     """Whether no process of a cluster can be at this address: link-local, unspecified, multicast, reserved,
     and the metadata services of clouds elsewhere. False for a name.
     """

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from exporter.config import GossipSd
-from exporter.sources.discovery.found_targets import FoundTarget, Listing, is_loopback, is_nobody
+from exporter.sources.discovery.found_targets import FoundTarget, Listing, is_loopback, is_no_process
 
 GRACE = 120.0  # seconds a member stays a target after the last list that had it
 
@@ -89,4 +89,4 @@ def host_of(address: str) -> str:
 
 def may_be_asked(host: str, *, near: bool) -> bool:
     """Whether a process can run at this address."""
-    return not is_nobody(host) and (near or not is_loopback(host))
+    return not is_no_process(host) and (near or not is_loopback(host))

@@ -217,19 +217,22 @@ class KubernetesSource:
 
     def _event(self, event: Mapping[str, Any]) -> str:
         """Apply one change; returns its resource version."""
-        kind, thing = event.get("type"), event.get("object")
-        if not isinstance(thing, dict):
+        kind, manifest = event.get("type"), event.get("object")
+        if not isinstance(manifest, dict):
             raise DecodeError("an event without an object")
         if kind == "ERROR":
-            if thing.get("code") == 410:
+            if manifest.get("code") == 410:
                 raise ExpiredError("the watch has expired")
-            raise FetchError(Reason.STATUS, f"the watch ended with status {thing.get('code')}")
+            raise FetchError(Reason.STATUS, f"the watch ended with status {manifest.get('code')}")
         if kind == "DELETED":
-            self._pods.pop(pod_key(thing), None)
+            self._pods.pop(pod_key(manifest), None)
         elif kind in ("ADDED", "MODIFIED") and len(self._pods) <= MAX_FOUND:
-            self._pods[pod_key(thing)] = found_in(thing, self._config), not_running(thing, self._config)
+            self._pods[pod_key(manifest)] = (
+                found_in(manifest, self._config),
+                not_running(manifest, self._config),
+            )
         self._changed()
-        return resource_version(thing)
+        return resource_version(manifest)
 
     def _changed(self) -> None:
         found = [pod for pod, _ in self._pods.values() if pod is not None]

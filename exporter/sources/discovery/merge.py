@@ -133,11 +133,11 @@ def left_behind(
     the rest of the earlier losses stays.
     """
     here = {(found.host, found.port, found.prefix) for found in now}
-    gone = [found for found in before if (found.host, found.port, found.prefix) not in here]
-    is_half = 2 * len(gone) >= len(before) and len(gone) > 1 and len(now) < len(before)
-    is_cut = bool(gone) and (not now or is_half)
+    vanished = [found for found in before if (found.host, found.port, found.prefix) not in here]
+    is_half = 2 * len(vanished) >= len(before) and len(vanished) > 1 and len(now) < len(before)
+    is_partial = bool(vanished) and (not now or is_half)
     kept = [found for found in left if (found.host, found.port, found.prefix) not in here]
-    return (*kept, *gone) if is_cut else tuple(kept)
+    return (*kept, *vanished) if is_partial else tuple(kept)
 
 
 def merge(claims: Iterable[Claim], addresses: Addresses) -> tuple[Target, ...]:

@@ -36,9 +36,9 @@ def continues_at(page: Mapping[str, Any]) -> str:
     return more if isinstance(more, str) else ""
 
 
-def resource_version(thing: Mapping[str, Any]) -> str:
+def resource_version(manifest: Mapping[str, Any]) -> str:
     """Where a list or an object stands in the history of the cluster; "" where it has no version."""
-    version = _mapping(thing.get("metadata")).get("resourceVersion")
+    version = _mapping(manifest.get("metadata")).get("resourceVersion")
     return version if isinstance(version, str) else ""
 
 

@@ -29,7 +29,7 @@ from exporter.log import logger
 from exporter.model.pages import Target, Unwatched
 from exporter.sources.discovery.dns import DnsSource
 from exporter.sources.discovery.file import FileSource
-from exporter.sources.discovery.found_targets import FoundTarget, Listing, Source, is_nobody
+from exporter.sources.discovery.found_targets import FoundTarget, Listing, Source, is_no_process
 from exporter.sources.discovery.gossip import GossipSource, Lists
 from exporter.sources.discovery.http import HttpSource
 from exporter.sources.discovery.kubernetes import KubernetesSource
@@ -282,7 +282,7 @@ class Discovery:
 
 def _askable(finding: Listing) -> Listing:
     """Without impossible addresses: a list must not send requests to a cloud's metadata service."""
-    found = tuple(each for each in finding.found if not is_nobody(each.host))
+    found = tuple(each for each in finding.found if not is_no_process(each.host))
     left_out = len(finding.found) - len(found)
     if not left_out:
         return finding

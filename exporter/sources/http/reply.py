@@ -43,7 +43,7 @@ class Reply:
     async def answer(self, response: aiohttp.ClientResponse, cap: int, index: str = "") -> Answer:
         """The response as an answer, with the number in the header `index`; raises `FetchError`."""
         outcome, reason = _OUTCOMES.get(response.status, (Outcome.FAILED, Reason.STATUS))
-        read = self._whole if outcome is Outcome.OK else self._error
+        read = self._content if outcome is Outcome.OK else self._error
         return Answer(
             outcome,
             reason,
@@ -55,7 +55,7 @@ class Reply:
             index=_index(response.headers.get(index, "")) if index else 0,
         )
 
-    async def _whole(self, response: aiohttp.ClientResponse, cap: int) -> bytes:
+    async def _content(self, response: aiohttp.ClientResponse, cap: int) -> bytes:
         if (response.content_length or 0) > cap:
             raise FetchError(Reason.TOO_LARGE, f"more than {cap} bytes announced")
         body, held = Body(cap, response.headers.get("Content-Encoding", ""), self._received), False
@@ -66,11 +66,11 @@ class Reply:
                 if not held and self.received > LARGE:
                     held = await self.large.acquire()
             await self.pace.wait()
-            whole = body.finish()
+            content = body.finish()
             if held and self.spending is not None:
-                self.spending.hold(whole, self.large)
+                self.spending.hold(content, self.large)
                 held = False
-            return whole
+            return content
         finally:
             if held:
                 self.large.release()
@@ -78,7 +78,7 @@ class Reply:
     async def _error(self, response: aiohttp.ClientResponse, cap: int) -> bytes:
         """The text of an error, if it is short; read mostly so that the connection can be used again."""
         try:
-            return await self._whole(response, min(cap, MAX_ERROR_BODY))
+            return await self._content(response, min(cap, MAX_ERROR_BODY))
         except (FetchError, aiohttp.ClientError):
             return b"unread"
 

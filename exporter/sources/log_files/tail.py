@@ -142,8 +142,8 @@ class LogFiles:
         return problems
 
     def _rotated(self, found: set[Key]) -> dict[Key, str]:
-        gone = [position for position in self._kept if position.key not in found]
-        return {p.key: name for p in gone if (name := patterns.beside(p.path, p.key))}
+        vanished = [position for position in self._kept if position.key not in found]
+        return {p.key: name for p in vanished if (name := patterns.beside(p.path, p.key))}
 
     def _begin(self, file: Followed, known: Iterable[Position], *, rotated: bool) -> None:
         """Where to begin: behind what was read under this or another name, else at the beginning."""

@@ -20,7 +20,7 @@ from exporter.model.stores import Decode, StoreRead
 from exporter.sources.http import allow_list
 from exporter.sources.http.fetcher import Access, Call, Fetcher
 from exporter.sources.stores import refusals
-from exporter.sources.stores.refusals import failure, side_by_side
+from exporter.sources.stores.refusals import at_once, failure
 from exporter.sources.stores.store_collector import MAX_KEYS, Collected, as_it_is
 
 KIND = "consul"
@@ -95,9 +95,9 @@ class _Reader:
         asked = [
             call for prefix in prefixes for call in (self._expect_nothing(prefix), self._read_prefix(prefix))
         ]
-        empty = await side_by_side(asked)
+        empty = await at_once(asked)
         lacking = sorted(key for key in used if key.startswith(prefixes) and key not in self.found)
-        await side_by_side(self._read_key(key) for key in lacking[:MAX_USED])
+        await at_once(self._read_key(key) for key in lacking[:MAX_USED])
         if all(empty):
             await self._confirm_consul()
         await self.found.finish()

@@ -29,7 +29,7 @@ from exporter.sources.stores.etcd_endpoint import (
     Session,
     end_of,
 )
-from exporter.sources.stores.refusals import COMPACTED, side_by_side
+from exporter.sources.stores.refusals import COMPACTED, at_once
 from exporter.sources.stores.store_collector import Collected, as_it_is
 
 FIRST_PAGE = 1  # keys, of any size: the largest rings have 8 MB, and memory is bounded
@@ -77,7 +77,7 @@ async def _from_one_of(
     async with _headers(endpoints, store.prefixes[0]) as headers:
         async for endpoint, header in _answered(headers, errors):
             try:
-                content = await _whole(endpoint, store, header, decode)
+                content = await _complete(endpoint, store, header, decode)
             except FetchError as error:
                 errors[_host(endpoint)] = error
                 continue
@@ -117,14 +117,14 @@ async def _answered(
                 errors[_host(tasks[task])] = error
 
 
-async def _whole(endpoint: Endpoint, store: EtcdSettings, header: Header, decode: Decode) -> StoreRead[Any]:
+async def _complete(
+    endpoint: Endpoint, store: EtcdSettings, header: Header, decode: Decode
+) -> StoreRead[Any]:
     """Every prefix at one revision. Where that revision is compacted meanwhile, once more at a new one."""
     for again in (True, False):
         found = Collected(decode)
         try:
-            await side_by_side(
-                _read_prefix(endpoint, prefix, header.revision, found) for prefix in store.prefixes
-            )
+            await at_once(_read_prefix(endpoint, prefix, header.revision, found) for prefix in store.prefixes)
         except FetchError as error:
             if not (again and COMPACTED in error.detail):
                 raise

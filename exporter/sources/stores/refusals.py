@@ -133,7 +133,7 @@ def _plainly(detail: str, names: Mapping[str, str]) -> str:
     return detail.replace("{", "(").replace("}", ")")
 
 
-async def side_by_side(reads: Iterable[Coroutine[None, None, T]]) -> list[T]:
+async def at_once(reads: Iterable[Coroutine[None, None, T]]) -> list[T]:
     """Do them all at once. Raises what failed as one `FetchError`."""
     ends = await asyncio.gather(*reads, return_exceptions=True)
     errors = [end for end in ends if isinstance(end, BaseException)]

@@ -13,7 +13,7 @@ import yaml
 from exporter.cli.arguments import parser
 from exporter.cli.source.shard_option import shard
 from exporter.config import load_text
-from exporter.config.shard_choice import Shard, sharded, whole
+from exporter.config.shard_choice import Shard, sharded, unsharded
 from exporter.demo import Demo, DemoSettings
 from exporter.model.pages import Phase
 from exporter.polling.sharding import shard_of
@@ -102,7 +102,7 @@ def test_the_command_line_wins_over_the_configuration(
     scale = sharded(config, chosen).scale
     assert (scale.shard, scale.shards) == found
     assert scale.max_series == config.scale.max_series
-    assert (whole(config).scale.shard, whole(config).scale.shards) == (0, 1)
+    assert (unsharded(config).scale.shard, unsharded(config).scale.shards) == (0, 1)
 
 
 @pytest.mark.parametrize("command", ["check", "status", "diff", "validate"])

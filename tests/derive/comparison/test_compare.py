@@ -77,7 +77,7 @@ FIELD_CASES = [
     ("fewer tokens, known by count alone", replace(M, tokens=Tokens(1)), {"tokens"}),
     ("address", replace(M, address="10.9.9.9:1"), {"address"}),
     ("zone", replace(M, zone="b"), {"zone"}),
-    ("registered", replace(M, born=1.0), set()),
+    ("registered", replace(M, registered=1.0), set()),
     ("unhealthy on one side hides the state", replace(M, state=State.UNHEALTHY), set()),
 ]
 
@@ -125,13 +125,13 @@ def test_neighbours_in_time_are_doubtful_and_others_settled(ahead: float, settle
     ids=["long ago", "just now", "a clock a little ahead", "not said", "a clock far ahead"],
 )
 def test_a_member_that_just_came_may_be_missing(registered: float | None, settled: bool) -> None:
-    found = compare({"m-1": replace(M, born=registered)}, {}, "v", AT)
+    found = compare({"m-1": replace(M, registered=registered)}, {}, "v", AT)
     assert found.missing == ("m-1",)
     assert ("m-1" in found.settled) is settled
 
 
 def test_nothing_just_came_where_no_clock_is_known() -> None:
-    found = compare({"m-1": replace(M, born=NOW)}, {}, "v", Moment(None, 15.0))
+    found = compare({"m-1": replace(M, registered=NOW)}, {}, "v", Moment(None, 15.0))
     assert found.settled == {"m-1"}
 
 

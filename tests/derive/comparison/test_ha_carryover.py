@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import pytest
 
 from exporter.derive.comparison.ha_carryover import (
-    MAX_ODD,
+    MAX_DIVERGED,
+    Diverged,
     Failovers,
-    Odd,
+    diverged_entries,
     failovers,
-    odd_entries,
     under_way,
     with_entries,
 )
@@ -35,9 +35,9 @@ def seen(number: int, unread: Iterable[str] = (), **named: str) -> View:
     return view(f"p-{number}", values, clock=NOW, unread=left, read_at=NOW)
 
 
-def odd_of(*views: View, past: Odd | None = None) -> dict[str, dict[str, str]]:
+def odd_of(*views: View, past: Diverged | None = None) -> dict[str, dict[str, str]]:
     judged = judge_views("gossip", views, 60.0, {})
-    return {name: dict(odd) for name, odd in odd_entries(views, judged, past or {}).items()}
+    return {name: dict(odd) for name, odd in diverged_entries(views, judged, past or {}).items()}
 
 
 FIRST, SECOND = ALL[2:], ALL[:2]  # what is not read in the first turn, and in the second
@@ -59,7 +59,7 @@ BEFORE = {"p-3": {"u/1": "b"}}
     ],
 )
 def test_what_a_process_named_otherwise_is_kept_until_it_is_read_again(
-    views: tuple[View, ...], past: Odd, odd: Odd
+    views: tuple[View, ...], past: Diverged, odd: Diverged
 ) -> None:
     assert odd_of(*views, past=past) == odd
 
@@ -99,20 +99,20 @@ def test_an_entry_that_a_process_lacks_is_kept_until_others_show_it_again() -> N
 
 
 def test_what_is_kept_of_a_process_is_bounded() -> None:
-    names = {f"u/{n}" for n in range(2 * MAX_ODD)}
+    names = {f"u/{n}" for n in range(2 * MAX_DIVERGED)}
     views = (
         View("p-1", None, known=True, unread=frozenset(names)),
         View("p-2", None, known=False),
     )
     past = {"p-1": dict.fromkeys(sorted(names), "b")}
-    assert len(odd_of(*views, past=past)["p-1"]) == MAX_ODD
+    assert len(odd_of(*views, past=past)["p-1"]) == MAX_DIVERGED
 
 
 def test_views_differ_by_what_was_found_in_entries_that_were_not_read_this_time() -> None:
     judged = judge_views("gossip", (seen(1, SECOND), seen(2, SECOND), seen(3, SECOND)), 60.0, {})
     marked = with_entries(judged, BEFORE, {"p-1": frozenset({"u/3"}), "p-2": frozenset()})
-    assert [v.odd for v in marked] == [False, False, True]
-    assert [v.whole for v in marked] == [False, True, True]
+    assert [v.diverged for v in marked] == [False, False, True]
+    assert [v.complete for v in marked] == [False, True, True]
     assert with_entries(judged, {}, {}) == judged
 
 

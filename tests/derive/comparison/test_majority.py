@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.derive.comparison.majority import fresh, most
-from exporter.derive.comparison.primary import KeyInput, find_primary, ill_by_pages
+from exporter.derive.comparison.primary import KeyInput, find_primary, unhealthy_by_pages
 from exporter.derive.comparison.views import View, view
 from exporter.derive.ring.health import Limit
 from exporter.model.entry import Member, Partition, PartitionState, Replica, State
@@ -101,7 +101,7 @@ ILL = [
 @pytest.mark.parametrize(("ill", "well", "names"), [c[1:] for c in ILL], ids=[c[0] for c in ILL])
 def test_a_member_is_unhealthy_by_most_pages(ill: int, well: int, names: set[str]) -> None:
     pages = (*honest(ill, dead="m-4"), *honest(well))
-    assert ill_by_pages(KeyInput(INGESTER, pages=pages), Limit(60.0, known=True)) == names
+    assert unhealthy_by_pages(KeyInput(INGESTER, pages=pages), Limit(60.0, known=True)) == names
 
 
 def test_a_page_that_refreshes_a_dead_member_makes_nobody_healthy() -> None:
@@ -109,7 +109,7 @@ def test_a_page_that_refreshes_a_dead_member_makes_nobody_healthy() -> None:
     value = find_primary(KeyInput(INGESTER, pages=pages)).value
     assert isinstance(value, Ring)
     assert value.members["m-4"].time == NOW - 120
-    assert ill_by_pages(KeyInput(INGESTER, pages=pages), Limit(60.0, known=True)) == {"m-4"}
+    assert unhealthy_by_pages(KeyInput(INGESTER, pages=pages), Limit(60.0, known=True)) == {"m-4"}
 
 
 def test_partitions_and_elections_are_what_most_show() -> None:

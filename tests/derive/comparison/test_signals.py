@@ -46,10 +46,10 @@ def test_who_says_something_else_is_odd_at_once_and_judged_in_the_second_cycle(
 ) -> None:
     cycle = {**FOUR, "d": own}
     first, second = of(looks(cycle), "d"), of(looks(cycle, cycle), "d")
-    assert (first.odd, first.judged) == (True, False)
-    assert (second.odd, second.judged, second.lacks) == (True, True, lacks)
+    assert (first.diverged, first.judged) == (True, False)
+    assert (second.diverged, second.judged, second.lacks) == (True, True, lacks)
     assert looks(cycle).distinct == {"metrics": 2}
-    assert not any(view.odd for view in looks(cycle, cycle).views if view.target != "d")
+    assert not any(view.diverged for view in looks(cycle, cycle).views if view.target != "d")
 
 
 FOUND = {
@@ -74,7 +74,7 @@ FOUND = {
 @pytest.mark.parametrize(("cycles", "young"), FOUND.values(), ids=FOUND)
 def test_nobody_is_accused_where(cycles: list[Told], young: frozenset[str]) -> None:
     found = looks(*cycles, young=young)
-    assert not [view.target for view in found.views if view.judged and (view.odd or view.lacks)]
+    assert not [view.target for view in found.views if view.judged and (view.diverged or view.lacks)]
 
 
 STAY = {
@@ -95,7 +95,7 @@ def test_a_deviation_goes_on_where(cycles: list[Told]) -> None:
 
 
 def page(*, read_at: float, odd: bool = False) -> ViewFacts:
-    return ViewFacts("ring", "d", known=True, odd=odd, read_at=read_at)
+    return ViewFacts("ring", "d", known=True, diverged=odd, read_at=read_at)
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_tokens_that_one_page_does_not_list_make_no_second_content(shown: Tokens
     in_html = (replace(listed[0], tokens=shown), *listed[1:])
     found = judged(page("a", *listed), page("b", *listed), page("c", *in_html))
     assert distinct(found.values()) == contents
-    assert found["c"].odd is (contents > 1)
+    assert found["c"].diverged is (contents > 1)
 
 
 def test_a_page_that_was_not_read_counts_for_nothing() -> None:
@@ -104,9 +104,9 @@ def test_a_process_without_the_key_lacks_everybody() -> None:
 
 
 def test_the_young_are_not_judged_unless_all_are() -> None:
-    seen = judged(page("a", *three()), page("b", young=True))
+    seen = judged(page("a", *three()), page("b", recently_started=True))
     assert (seen["a"].judged, seen["b"].judged) == (True, False)
-    alone = judged(page("a", *three(), young=True), page("b", young=True))
+    alone = judged(page("a", *three(), recently_started=True), page("b", recently_started=True))
     assert [v.judged for v in alone.values()] == [True, True]
 
 

@@ -253,5 +253,5 @@ def test_the_members_of_a_process_that_was_missed_are_no_ghosts_for_two_cycles()
     for _ in range(2):
         fleet.look(beat=True)
     fleet.processes[1].up = False
-    ghosts = [[bool(key.ghosts) for key in fleet.look(beat=True).keys] for _ in range(3)]
+    ghosts = [[bool(key.orphaned) for key in fleet.look(beat=True).keys] for _ in range(3)]
     assert [any(found) for found in ghosts] == [False, False, True]

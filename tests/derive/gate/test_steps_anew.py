@@ -58,13 +58,13 @@ def test_with_a_source_of_targets_that_fails_nobody_calls_the_fleet_uniform() ->
 
 def test_what_is_compared_with_the_memory_of_a_store_says_so() -> None:
     fleet = Fleet()
-    assert not [key.key for key in fleet.look(beat=True).keys if key.secondary and key.secondary.remembered]
+    assert not [key.key for key in fleet.look(beat=True).keys if key.secondary and key.secondary.by_pages]
     fleet.store_outcome = Outcome.FAILED
     seen = fleet.look(beat=True)
-    assert {key.secondary.remembered for key in seen.keys if key.secondary} == {True}
+    assert {key.secondary.by_pages for key in seen.keys if key.secondary} == {True}
     for process in fleet.processes:
         process.clients = tuple(client(name, primary="memberlist") for name in CLIENTS)
-    assert not [key.key for key in fleet.look().keys if key.secondary and key.secondary.remembered]
+    assert not [key.key for key in fleet.look().keys if key.secondary and key.secondary.by_pages]
 
 
 def test_one_process_that_shows_another_product_breaks_nobodys_soak() -> None:

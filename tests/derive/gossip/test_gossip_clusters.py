@@ -90,7 +90,7 @@ def short(count: int, *lacks: int) -> Culprit:
             (1, 2),
             (short(2, 3, 4, 5, 6),),
         ),
-        ((1,), (Culprit(Kind.GOSSIP_ALONE, "10.0.0.1:80"),)),
+        ((1,), (Culprit(Kind.GOSSIP_ISOLATED, "10.0.0.1:80"),)),
     ],
 )
 def test_a_process_that_sees_half_of_its_cluster_or_less_fails_the_check(

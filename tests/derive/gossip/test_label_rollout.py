@@ -314,7 +314,7 @@ def test_a_label_that_is_easily_written_otherwise_is_a_warning(label: str, warni
     assert [warning in risk for risk in said] == ([True] if warning else [])
     check = _check(seen, "preflight", "label-set")
     assert check.verdict.value == "holds"
-    odd = [text(one) for one in check.evidence if one.kind is Seen.LABEL_ODD]
+    odd = [text(one) for one in check.evidence if one.kind is Seen.LABEL_UNUSUAL]
     assert odd == ([f"It {warning}."] if warning else [])
 
 

@@ -50,7 +50,7 @@ def see(fleet: Fleet, *groups: tuple[int, ...]) -> None:
 def test_a_converged_fleet_is_one_cluster_with_nobody_missing() -> None:
     found = gossip_of(fleet_of(4).look())
     assert [len(cluster) for cluster in found.clusters] == [4]
-    assert found.absent == found.unread == found.unidentified == found.strangers == ()
+    assert found.absent == found.unread == found.unidentified == found.unknown == ()
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_rolling_restart_is_silent_from_beginning_to_end() -> None:
 def quiet(fleet: Fleet, process: Process) -> None:
     found = gossip_of(fleet.look(beat=True))
     assert len(found.clusters) == 1, process.name
-    assert (found.strangers, found.absent) == ((), ()), process.name
+    assert (found.unknown, found.absent) == ((), ()), process.name
 
 
 def test_a_dead_process_of_ours_that_others_still_list_is_no_stranger() -> None:
@@ -131,7 +131,7 @@ def test_a_dead_process_of_ours_that_others_still_list_is_no_stranger() -> None:
     fleet.look()
     fleet.processes[3].up = False
     found = gossip_of(fleet.look())
-    assert found.strangers == ()
+    assert found.unknown == ()
     assert [len(cluster) for cluster in found.clusters] == [3]
 
 
@@ -141,14 +141,14 @@ def test_dead_and_left_members_of_nobody_are_no_strangers() -> None:
         GossipMember(f"old-{state}-0123abcd", "10.0.9.9", 7946, state)
         for state in (GossipState.DEAD, GossipState.LEFT)
     )
-    assert gossip_of(fleet.look()).strangers == ()
+    assert gossip_of(fleet.look()).unknown == ()
 
 
 def test_a_stranger_is_named_with_its_address_and_who_sees_it() -> None:
     fleet = fleet_of(3)
     for process in fleet.processes[:2]:
         process.strangers = (STRANGER,)
-    (found,) = gossip_of(fleet.look()).strangers
+    (found,) = gossip_of(fleet.look()).unknown
     assert (found.name, found.address) == ("loki-ingester-0-99aa88bb", "10.0.9.9:7946")
     assert found.seen_by == ("10.0.0.1:80", "10.0.0.2:80")
 
@@ -156,7 +156,7 @@ def test_a_stranger_is_named_with_its_address_and_who_sees_it() -> None:
 def test_a_suspected_stranger_is_one_as_well() -> None:
     fleet = fleet_of(3)
     fleet.processes[0].strangers = (GossipMember("x-99aa88bb", "10.0.9.9", 7946, GossipState.SUSPECT),)
-    assert len(gossip_of(fleet.look()).strangers) == 1
+    assert len(gossip_of(fleet.look()).unknown) == 1
 
 
 @pytest.mark.parametrize(("pattern", "strangers"), [("^loki-", 0), ("loki-ingester-0", 0), ("^mimir-", 1)])
@@ -164,7 +164,7 @@ def test_expected_members_are_no_strangers(pattern: str, strangers: int) -> None
     fleet = fleet_of(3)
     fleet.rules = Rules(soak=0.0, stores=("consul",), expected_members=(re.compile(pattern),))
     fleet.processes[0].strangers = (STRANGER,)
-    assert len(gossip_of(fleet.look()).strangers) == strangers
+    assert len(gossip_of(fleet.look()).unknown) == strangers
 
 
 def test_a_stranger_at_the_address_that_a_process_of_ours_had_is_one() -> None:
@@ -176,7 +176,7 @@ def test_a_stranger_at_the_address_that_a_process_of_ours_had_is_one() -> None:
     see(fleet, (1, 2, 3))
     for process in fleet.processes:
         process.strangers = (reused,)
-    (found,) = gossip_of(fleet.look()).strangers
+    (found,) = gossip_of(fleet.look()).unknown
     assert found.name == reused.name
 
 
@@ -187,21 +187,21 @@ def test_a_stranger_at_the_address_of_a_process_of_ours_that_is_down_is_one_all_
     see(fleet, (1, 2, 3))
     for process in fleet.processes:
         process.strangers = (GossipMember("loki-ingester-0-99aa88bb", "10.0.0.4", 7946),)
-    (found,) = gossip_of(fleet.look()).strangers
+    (found,) = gossip_of(fleet.look()).unknown
     assert found.name == "loki-ingester-0-99aa88bb"
 
 
 def test_the_member_of_a_process_that_never_answered_is_no_stranger() -> None:
     fleet = fleet_of(4)
     fleet.processes[3].up = False
-    assert gossip_of(fleet.look()).strangers == ()
+    assert gossip_of(fleet.look()).unknown == ()
 
 
 def test_a_member_that_carries_our_name_under_another_suffix_is_no_stranger_at_once() -> None:
     fleet = fleet_of(3)
     fleet.processes[1].started = fleet.now
     fleet.processes[0].strangers = (GossipMember("p-2-ffffffff", "10.0.0.77", 7946),)
-    assert gossip_of(fleet.look()).strangers == ()
+    assert gossip_of(fleet.look()).unknown == ()
 
 
 def test_ring_members_of_nobody_are_reported_beside_the_strangers() -> None:
@@ -212,8 +212,8 @@ def test_ring_members_of_nobody_are_reported_beside_the_strangers() -> None:
         for process in fleet.processes:
             process.pages[key] = value
     found = gossip_of(fleet.look())
-    assert {(one.name, one.where) for one in found.ring_strangers} >= {("ghost-9", "collectors/ring")}
-    assert found.strangers == ()
+    assert {(one.name, one.where) for one in found.orphaned} >= {("ghost-9", "collectors/ring")}
+    assert found.unknown == ()
 
 
 def test_a_key_of_another_product_is_unknown_and_our_own_are_not() -> None:
@@ -236,7 +236,7 @@ def test_an_unread_list_is_named_and_its_process_is_in_nobodys_cluster() -> None
     found = gossip_of(fleet.look())
     assert found.unread == ("10.0.0.3:80",)
     assert [len(cluster) for cluster in found.clusters] == [2]
-    assert found.strangers == (), "its member is ours although its own list was not read"
+    assert found.unknown == (), "its member is ours although its own list was not read"
 
 
 def test_where_nobody_has_memberlist_there_is_no_judgement() -> None:
@@ -263,7 +263,7 @@ def test_one_that_never_heard_of_anybody_has_heard_nothing_since_it_started(
     snapshot = fleet.look()
     found = snapshot.targets[0].gossip
     assert found is not None
-    assert found.alone
+    assert found.isolated
     assert gossip_of(snapshot).heard.get(snapshot.targets[0].name) == (
         None if age is None else pytest.approx(age, abs=1.0)
     )
@@ -290,8 +290,8 @@ def test_one_that_sees_only_itself_is_alone_and_its_neighbours_heartbeats_age() 
     lost, well = by_name["10.0.0.3:80"], by_name["10.0.0.1:80"]
     assert lost is not None
     assert well is not None
-    assert lost.alone
-    assert not well.alone
+    assert lost.isolated
+    assert not well.isolated
     ages = gossip_of(snapshot).heard
     assert ages["10.0.0.3:80"] > 100
     assert ages["10.0.0.1:80"] < 20
@@ -372,9 +372,9 @@ def test_a_process_whose_member_list_is_not_read_is_known_by_its_address(lost: s
     fleet = Fleet()
     fleet.processes[1].lost = frozenset(lost)
     found = gossip_of(fleet.look())
-    assert (found.strangers, found.unread) == ((), ("10.0.0.2:80",))
+    assert (found.unknown, found.unread) == ((), ("10.0.0.2:80",))
     fleet.processes[0].strangers = (STRANGER,)
-    assert [one.name for one in gossip_of(fleet.look()).strangers] == [STRANGER.name]
+    assert [one.name for one in gossip_of(fleet.look()).unknown] == [STRANGER.name]
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,6 @@ def test_a_store_that_lacks_what_the_pages_show_proves_nothing(value: Any, verdi
     for name in ("keys-copied", "members-copied", "contents-equal", "lag"):
         assert check(look, "switch-primary", name).verdict.value == verdict, name
     key = key_of(look, INGESTER)
-    assert key.secondary is not None and key.secondary.remembered == (verdict == "unknown")
+    assert key.secondary is not None and key.secondary.by_pages == (verdict == "unknown")
     assert key.quorum_margin is None or key.quorum_margin >= 0, "nobody says that writes fail"
     assert len(key.members) == (2 if isinstance(value, type(ring([]))) else 3)

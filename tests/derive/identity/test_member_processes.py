@@ -171,5 +171,5 @@ def test_an_address_is_inherited_by_who_started_after_the_last_heartbeat(
     known = owners(identities([Process(2, **process).read(NOW)]))
     old = replace(member("old-9"), address="10.0.0.2:9095", time=heartbeat)
     assert known.at(old) == "10.0.0.2:80"
-    assert known.inherited(old, ill=ill) is expected
-    assert not known.inherited(replace(old, address="10.0.0.7:9095"), ill=ill), "nobody is there"
+    assert known.inherited(old, unhealthy=ill) is expected
+    assert not known.inherited(replace(old, address="10.0.0.7:9095"), unhealthy=ill), "nobody is there"

@@ -72,8 +72,8 @@ def test_processes_that_gossip_elsewhere_than_they_answer_are_known(change: Call
     seen = fleet.look()
     assert verdicts(seen, "switch-primary") == {}
     assert seen.gossip is not None
-    assert (seen.gossip.strangers, seen.gossip.unidentified) == ((), ())
-    assert key_of(seen, COMPACTOR).ghosts == ()
+    assert (seen.gossip.unknown, seen.gossip.unidentified) == ((), ())
+    assert key_of(seen, COMPACTOR).orphaned == ()
 
 
 @pytest.mark.parametrize("copied", [True, False], ids=["others have it in the gossip", "none has it"])
@@ -103,7 +103,7 @@ def test_a_process_that_claims_a_dead_members_id_does_not_hide_it(port: int) -> 
     _with_a_dead_one(fleet)
     fleet.processes[0].config = {"instance_id": "old-9", "grpc_port": port}
     seen = fleet.look(1.0)
-    assert key_of(seen, COMPACTOR).ghosts == ("old-9",)
+    assert key_of(seen, COMPACTOR).orphaned == ("old-9",)
     assert verdicts(seen, "switch-primary")["no-ghosts"] == "fails"
 
 
@@ -113,7 +113,7 @@ def test_an_unhealthy_member_at_its_processs_own_address_is_no_ghost() -> None:
     for process in fleet.processes:
         process.pages[COMPACTOR] = process.copies[COMPACTOR] = late
     fleet.store[COMPACTOR] = late
-    assert key_of(fleet.look(1.0), COMPACTOR).ghosts == ()
+    assert key_of(fleet.look(1.0), COMPACTOR).orphaned == ()
 
 
 FOREIGN = "collectors/metrics-generator"
@@ -153,7 +153,7 @@ def test_a_restarted_pod_with_another_address_owns_its_fresh_member() -> None:
     for process in fleet.processes:
         process.pages[COMPACTOR] = process.copies[COMPACTOR] = told
     fleet.store[COMPACTOR] = told
-    assert key_of(fleet.look(1.0), COMPACTOR).ghosts == ()
+    assert key_of(fleet.look(1.0), COMPACTOR).orphaned == ()
 
 
 def test_one_process_alone_is_believed() -> None:

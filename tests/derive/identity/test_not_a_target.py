@@ -9,7 +9,7 @@ import pytest
 
 from exporter.derive.identity.not_a_target import why_none
 from exporter.derive.migration import findings
-from exporter.derive.migration.whole import Whole
+from exporter.derive.migration.judged_fleet import JudgedFleet
 from exporter.derive.process import silence
 from exporter.expose.wording import culprits
 from exporter.expose.wording.findings import text
@@ -69,7 +69,7 @@ def test_a_target_that_is_none_says_why(seen: TargetFacts, said: str) -> None:
     why = culprits.name(found.why_none)
     assert re.search(said, why)
     assert culprits.detail(silence(found)).endswith(f"{why})")
-    assert any(why in text(finding) for finding in findings.of_all(Whole((found,)), 0.0))
+    assert any(why in text(finding) for finding in findings.of_all(JudgedFleet((found,)), 0.0))
 
 
 @pytest.mark.parametrize("seen", [row[1] for row in ONE], ids=[row[0] for row in ONE])

@@ -105,6 +105,6 @@ def test_a_start_in_the_future_is_judged() -> None:
     """Its clock was set back after it started (a hardware clock in local time): it is as old as any."""
     fleet = Fleet()
     fleet.processes[1].started = NOW + 3600
-    assert not _of(fleet.look(beat=True)).young
+    assert not _of(fleet.look(beat=True)).recently_started
     fleet.processes[1].started = fleet.now + 0.5  # pages tell whole seconds
-    assert _of(fleet.look(0.0)).young
+    assert _of(fleet.look(0.0)).recently_started

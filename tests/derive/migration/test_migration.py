@@ -8,7 +8,7 @@ import pytest
 
 from exporter.derive.gate.causes import ordered
 from exporter.derive.migration import findings
-from exporter.derive.migration.whole import Whole
+from exporter.derive.migration.judged_fleet import JudgedFleet
 from exporter.expose.wording.findings import text
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import State
@@ -27,7 +27,7 @@ def lost(ring: str, now: int, gone: int) -> KeyFacts:
 def test_rings_that_lost_members_are_named_by_the_harm_it_does() -> None:
     """The ingesters' first, though it lost the smallest share; then by the share."""
     keys = (lost("compactor", 2, 2), lost("distributor", 1, 9), lost("ingester", 5, 5), lost("ruler", 9, 0))
-    told = ordered(findings.of_all(Whole(targets=(), keys=keys), 0.0))
+    told = ordered(findings.of_all(JudgedFleet(targets=(), keys=keys), 0.0))
     assert tuple(text(finding) for finding in told) == (
         "Ring ingester lost members at once: 10 before, 5 now.",
         "Ring distributor lost members at once: 10 before, 1 now.",
@@ -41,7 +41,7 @@ def test_a_process_that_does_not_answer_is_named_with_the_reason() -> None:
     seen = fleet.look()
     assert "1 of 3 processes do not answer: 10.0.0.3:80 (timeout)." in seen.fleet.warnings
     found = next(c for c in step_of(seen, "switch-primary").checks if c.id == "targets-answer")
-    assert found.culprits == (Culprit(Kind.PROCESS_SILENT, "10.0.0.3:80", what=Reason.TIMEOUT.value),)
+    assert found.culprits == (Culprit(Kind.PROCESS_NOT_RESPONDING, "10.0.0.3:80", what=Reason.TIMEOUT.value),)
 
 
 def test_a_phase_that_is_not_known_is_said_once() -> None:

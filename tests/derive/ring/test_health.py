@@ -125,21 +125,21 @@ GHOSTS = [
 
 @pytest.mark.parametrize(("name", "ghost"), [c[1:] for c in GHOSTS], ids=[c[0] for c in GHOSTS])
 def test_a_ghost_belongs_to_nobody(name: str, ghost: bool) -> None:
-    assert judged(member(name), owners=KNOWN, gossip=GOSSIP)[name].ghost is ghost
+    assert judged(member(name), owners=KNOWN, gossip=GOSSIP)[name].orphaned is ghost
 
 
 def test_a_member_at_an_inherited_address_is_a_ghost() -> None:
     """Pods reuse addresses: the address of a member whose name is known proves nothing for another."""
     old = replace(member("m-7", NOW - 600), address="10.0.0.1:9095")
     found = judged(member("m-1"), old, owners=KNOWN, gossip=Gossipers(frozenset(), frozenset({"10.0.0.1"})))
-    assert (found["m-1"].ghost, found["m-7"].ghost) == (False, True)
+    assert (found["m-1"].orphaned, found["m-7"].orphaned) == (False, True)
 
 
 def test_nobody_is_called_a_ghost_where_processes_cannot_be_told_apart() -> None:
     found = judged(member("m-1"), owners=Owners({}, {}, sure=False))
-    assert found["m-1"].ghost is None
-    assert health.ghosts(found.values()) is None
-    assert health.ghosts([]) == ()
+    assert found["m-1"].orphaned is None
+    assert health.orphaned_members(found.values()) is None
+    assert health.orphaned_members([]) == ()
 
 
 def bare(name: str, state: State = State.ACTIVE) -> Member:

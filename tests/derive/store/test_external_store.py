@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.store.external_store import MAX_GONE, Around, judge_store
+from exporter.derive.store.external_store import MAX_DELETED, Around, judge_store
 from exporter.model.entry import Partition, PartitionState, Replica, State
 from exporter.model.pages import Outcome, Page, PartitionRing, Reason, Ring, Value
 from exporter.model.stores import StoreContent, StoreFacts
@@ -54,9 +54,9 @@ def test_to_delete_a_key_is_to_write_it() -> None:
 
 
 def test_the_memory_of_deleted_keys_is_bounded() -> None:
-    many = {f"k{n}": OLD + n / 1000 for n in range(MAX_GONE + 50)}
+    many = {f"k{n}": OLD + n / 1000 for n in range(MAX_DELETED + 50)}
     found = judge(store({"a": FULL}), before=before(**many))
-    assert len(found.moved_at) == MAX_GONE + 1
+    assert len(found.moved_at) == MAX_DELETED + 1
     assert "k0" not in found.moved_at
 
 

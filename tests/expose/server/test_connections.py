@@ -35,7 +35,7 @@ async def serving(monkeypatch: pytest.MonkeyPatch, most: int, seconds: float = 6
     app = web.Application()
     app.add_routes([web.get("/", answer), web.get("/large", large)])
     monkeypatch.setattr(listen, "Doors", lambda make: Doors(make, most))
-    for name in ("WHOLE_REQUEST", "WHOLE_ANSWER"):
+    for name in ("REQUEST_DEADLINE", "ANSWER_DEADLINE"):
         monkeypatch.setattr(module, name, seconds)
     monkeypatch.setattr(module, "SWEEP", 0.05)
     async with listen.listening(app, ["127.0.0.1:0"]) as addresses:

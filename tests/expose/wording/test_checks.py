@@ -13,7 +13,7 @@ from exporter.model.migration import HA_TRACKER, RINGS, STORE, Migration, Rollou
 from exporter.model.pages import Phase
 from tests.expose import snapshots
 
-MANY = tuple(Culprit(Kind.PROCESS_SILENT, f"p-{n}", what="timeout") for n in range(12))
+MANY = tuple(Culprit(Kind.PROCESS_NOT_RESPONDING, f"p-{n}", what="timeout") for n in range(12))
 LAG = (Looked(Seen.LAG, 2.0, limit=30.0),)
 
 

@@ -10,7 +10,7 @@ from exporter.expose.wording import culprits
 from exporter.model.culprits import Culprit, Kind
 
 WORDS: list[tuple[Culprit, str]] = [
-    (Culprit(Kind.PROCESS_SILENT, "p-1", what="timeout"), "p-1"),
+    (Culprit(Kind.PROCESS_NOT_RESPONDING, "p-1", what="timeout"), "p-1"),
     (Culprit(Kind.PAGE_UNREAD, "p-1", what="metrics"), "p-1 (metrics)"),
     (
         Culprit(Kind.PROCESS_UNLISTED, "p-1", what="static"),
@@ -122,11 +122,11 @@ WORDS: list[tuple[Culprit, str]] = [
         "k: margin 0 (a, b without tokens)",
     ),
     (
-        Culprit(Kind.PARTITION_OWNERS_SOME_GONE, key="k", value=2, of=2, limit=1, names=("q-7",)),
+        Culprit(Kind.PARTITION_OWNERS_SOME_VANISHED, key="k", value=2, of=2, limit=1, names=("q-7",)),
         "1 of 2 owners of partition 2 of k are neither member nor process: q-7",
     ),
     (
-        Culprit(Kind.PARTITION_OWNERS_GONE, key="k", what="ACTIVE", value=2, of=2, names=("q-7", "q-8")),
+        Culprit(Kind.PARTITION_OWNERS_VANISHED, key="k", what="ACTIVE", value=2, of=2, names=("q-7", "q-8")),
         "partition 2 of k is ACTIVE and none of its 2 owners is a member or process: q-7, q-8",
     ),
     (
@@ -207,7 +207,7 @@ def test_every_kind_has_words_and_says_all_that_its_template_asks_for(kind: Kind
 
 
 def test_braces_in_a_name_stay_what_they_are() -> None:
-    assert culprits.name(Culprit(Kind.MEMBER_GHOST, key="{key}", member="{0.kind}")) == "{0.kind} in {key}"
+    assert culprits.name(Culprit(Kind.MEMBER_ORPHANED, key="{key}", member="{0.kind}")) == "{0.kind} in {key}"
 
 
 DENIED = Culprit(Kind.PAGES_DENIED, names=("/a",))
@@ -223,4 +223,4 @@ SILENT = [
 def test_a_silent_process_is_told_with_its_reason_where_there_is_one(
     what: str, why: Culprit | None, words: str
 ) -> None:
-    assert culprits.detail(Culprit(Kind.PROCESS_SILENT, "p-1", what=what, why=why)) == words
+    assert culprits.detail(Culprit(Kind.PROCESS_NOT_RESPONDING, "p-1", what=what, why=why)) == words

@@ -11,7 +11,7 @@ from exporter.expose.wording import findings, rollbacks
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.findings import Finding, Rollback, Told, Way
 
-ALONE = Culprit(Kind.GOSSIP_ALONE, "p-1")
+ALONE = Culprit(Kind.GOSSIP_ISOLATED, "p-1")
 FOREIGN = Culprit(Kind.KEY_FOREIGN, key="collectors/ring", value=2, names=("loki-1", "loki-2"))
 WORDS: list[tuple[Finding, str]] = [
     (
@@ -29,8 +29,8 @@ WORDS: list[tuple[Finding, str]] = [
         "1 ring has foreign members: collectors/ring 2 (loki-1, loki-2). Halt all rollouts.",
     ),
     (Finding(Told.FOREIGN_NEW, "ingester", count=1, names=("x",)), "1 foreign member in ring ingester: x."),
-    (Finding(Told.PROCESS_ALONE, count=1, names=("p-1",)), "p-1 lists no other gossip member."),
-    (Finding(Told.PROCESS_ALONE, count=2, names=("p", "q")), "p, q list no other gossip member."),
+    (Finding(Told.PROCESS_ISOLATED, count=1, names=("p-1",)), "p-1 lists no other gossip member."),
+    (Finding(Told.PROCESS_ISOLATED, count=2, names=("p", "q")), "p, q list no other gossip member."),
     (
         Finding(Told.RING_SHRUNK, "ruler", "members", 2, 9),
         "Ring ruler lost members at once: 9 before, 2 now.",

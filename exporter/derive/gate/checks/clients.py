@@ -13,7 +13,7 @@ from exporter.derive.identity.restarts import restarting
 from exporter.derive.identity.unlisted_processes import unlisted
 from exporter.derive.kv_clients import some_of
 from exporter.derive.limits import DEFAULT_PERIOD
-from exporter.derive.process import is_mute, silence
+from exporter.derive.process import is_without_clients, silence
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import ClientFacts
 from exporter.model.pages import Outcome, Phase
@@ -43,7 +43,7 @@ REMEDIES = {
     Phase.MEMBERLIST: "Once every other check of remove-multi has passed, roll the client to "
     "store: memberlist, without multi.",
 }
-NOBODY_ANSWERS = Culprit(Kind.NO_ANSWER)
+NO_ANSWER = Culprit(Kind.NO_ANSWER)
 
 
 @check(
@@ -59,10 +59,10 @@ def targets_answer(seen: Evidence) -> Answer:
     source of processes was read.
     """
     left = unlisted(seen.targets)
-    silent = (t for t in seen.targets if not t.up), (t for t in seen.up if not t.is_process)
+    unread = (t for t in seen.targets if not t.up), (t for t in seen.up if not t.is_process)
     unsure = [Culprit(Kind.TOLD, what=text) for text in seen.now.unsure]
     wrong = [
-        *(silence(target) for targets in silent for target in targets),
+        *(silence(target) for targets in unread for target in targets),
         *(
             Culprit(Kind.PAGE_UNREAD, t.name, what="metrics")
             for t in seen.up
@@ -95,7 +95,7 @@ def settled(seen: Evidence) -> Answer:
     """
     return Answer(
         wrong=restarting(seen.targets),
-        unknown=[Culprit(Kind.PROCESS_STARTED, target.name) for target in seen.up if target.young],
+        unknown=[Culprit(Kind.PROCESS_STARTED, target.name) for target in seen.up if target.recently_started],
         good=Looked(Seen.PROCESSES, len(seen.up)),
     )
 
@@ -151,7 +151,7 @@ def primaries_agree(seen: Evidence) -> Answer:
         ],
         unknown=_unread(c for c in moving if c.phase is Phase.UNKNOWN),
         good=Looked(Seen.WRITERS, len(moving)),
-        nothing=None if seen.up else NOBODY_ANSWERS,
+        nothing=None if seen.up else NO_ANSWER,
     )
 
 
@@ -164,11 +164,11 @@ def _asked(seen: Evidence, wanted: Phase, *, readers: bool) -> tuple[ClientFacts
 
 def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
     """Make the check that every writing client (and every reader, where required) is in a phase."""
-    who = "client" if readers else "writing client"
+    subject = "client" if readers else "writing client"
 
     @check(
         f"clients-{wanted.label}",
-        f"Every {who} is in phase {wanted.label}.",
+        f"Every {subject} is in phase {wanted.label}.",
         REMEDIES[wanted],
         f"docs/ring.md#{wanted.label}",
         "Let the exporter read /metrics of every process: a client shows its phase there and nowhere else.",
@@ -187,7 +187,7 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
             ],
             unknown=[
                 *_unread(c for c in clients if c.phase is Phase.UNKNOWN),
-                *(Culprit(Kind.PROCESS_WITHOUT_CLIENTS, t.name) for t in seen.up if is_mute(t)),
+                *(Culprit(Kind.PROCESS_WITHOUT_CLIENTS, t.name) for t in seen.up if is_without_clients(t)),
             ],
             good=Looked(Seen.CLIENTS, len(clients)),
             nothing=None if counted else Culprit(Kind.NO_WRITER),

@@ -27,12 +27,14 @@ def ha_elections_equal(seen: Evidence) -> Answer:
     apart = _trackers_apart(seen)
     if found is None:
         failed = (t.name for t in seen.up for p in t.pages if _is_failed_tracker(p.name, p.outcome))
-        return Answer(apart, [Culprit(Kind.PROCESS_SILENT, name) for name in failed], Looked(Seen.NO_ENTRIES))
+        return Answer(
+            apart, [Culprit(Kind.PROCESS_NOT_RESPONDING, name) for name in failed], Looked(Seen.NO_ENTRIES)
+        )
     return Answer(
         wrong=[*_differing(found, seen), *apart],
         unknown=[
             *(
-                Culprit(Kind.PROCESS_SILENT, v.target)
+                Culprit(Kind.PROCESS_NOT_RESPONDING, v.target)
                 for v in found.views
                 if v.kind == "ring" and not v.known
             ),
@@ -53,7 +55,7 @@ def _differing(found: KeyFacts, seen: Evidence) -> Iterator[Culprit]:
     if len(pages) > 1:
         yield Culprit(Kind.TRACKERS_DIFFER, key=found.key, value=len(pages))
     for view in judged:
-        if view.odd and not is_fresh(view, seen):
+        if view.diverged and not is_fresh(view, seen):
             yield Culprit(Kind.TRACKER_DIFFERED, view.target, found.key)
 
 

@@ -11,7 +11,7 @@ from exporter.derive.gate.evidence import Evidence
 from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, alike, is_blank, label_of, oddity
 from exporter.derive.identity.member_index import census_of, each_once
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
-from exporter.model.facts import GossipFacts, GossipTarget, Stranger, TargetFacts
+from exporter.model.facts import GossipFacts, GossipTarget, TargetFacts, UnknownMember
 from exporter.model.listed import few
 
 DOC = "docs/labels.md"
@@ -25,7 +25,7 @@ NAMED = (
 )
 CONFIGURED = "Let the exporter read /config of every process: the labels and their settings are there."
 UPGRADE = "Upgrade {} first: this release has no cluster label to set."
-NOBODY = Culprit(Kind.NO_MEMBER_LIST)
+NO_MEMBER_LIST = Culprit(Kind.NO_MEMBER_LIST)
 
 
 @check(
@@ -39,7 +39,7 @@ def one_cluster(seen: Evidence) -> Answer:
     """All processes are connected by members that list each other."""
     gossip = seen.gossip
     if gossip is None:
-        return Answer(nothing=NOBODY)
+        return Answer(nothing=NO_MEMBER_LIST)
     clusters = gossip.clusters if len(gossip.clusters) > 1 else ()
     unlinked = seen.now.part is not None and not seen.now.part.linked
     return Answer(
@@ -58,7 +58,7 @@ def one_cluster(seen: Evidence) -> Answer:
 
 
 def _unread(gossip: GossipFacts) -> list[Culprit]:
-    return [Culprit(Kind.PROCESS_SILENT, name) for name in gossip.unread]
+    return [Culprit(Kind.PROCESS_NOT_RESPONDING, name) for name in gossip.unread]
 
 
 @check(
@@ -68,18 +68,18 @@ def _unread(gossip: GossipFacts) -> list[Culprit]:
     f"{DOC}#unknown-members-in-the-gossip",
     f"{LISTED} A member with the name of another process counts as unknown if it stays.",
 )
-def no_strangers(seen: Evidence) -> Answer:
+def no_unknown_members(seen: Evidence) -> Answer:
     """All members are identified, and no other product's key is in the gossip."""
     gossip = seen.gossip
     if gossip is None:
-        return Answer(nothing=NOBODY)
+        return Answer(nothing=NO_MEMBER_LIST)
     foreign, nobodys = _keys_of_others(seen, gossip)
-    strangers = {stranger.name for stranger in gossip.strangers}
-    namesakes = [one for one in gossip.namesakes if one.name not in strangers]
+    unknown = {member.name for member in gossip.unknown}
+    namesakes = [one for one in gossip.namesakes if one.name not in unknown]
     remains = (Looked(Seen.REMAINS, names=gossip.remains),) if gossip.remains else ()
     return Answer(
         wrong=[
-            *_members(Kind.GOSSIP_STRANGER, gossip.strangers),
+            *_members(Kind.GOSSIP_UNKNOWN_MEMBER, gossip.unknown),
             *(Culprit(Kind.GOSSIP_KEY_FOREIGN, key=key) for key in foreign),
         ],
         unknown=[
@@ -92,8 +92,8 @@ def no_strangers(seen: Evidence) -> Answer:
     )
 
 
-def _members(kind: Kind, strangers: Iterable[Stranger]) -> list[Culprit]:
-    return [Culprit(kind, member=one.name, what=one.address) for one in strangers]
+def _members(kind: Kind, members: Iterable[UnknownMember]) -> list[Culprit]:
+    return [Culprit(kind, member=one.name, what=one.address) for one in members]
 
 
 def _keys_of_others(seen: Evidence, gossip: GossipFacts) -> tuple[list[str], list[str]]:
@@ -119,17 +119,17 @@ def complete(seen: Evidence) -> Answer:
     """
     gossip = seen.gossip
     if gossip is None:
-        return Answer(nothing=NOBODY)
+        return Answer(nothing=NO_MEMBER_LIST)
     having = sum(1 for target in seen.up if target.gossip is not None)
-    alone = [t.name for t in seen.up if having > 1 and _is_alone(t)]
+    isolated = [t.name for t in seen.up if having > 1 and _is_isolated(t)]
     return Answer(
         wrong=[
-            *(Culprit(Kind.GOSSIP_ABSENT, name) for name in gossip.absent if name not in alone),
-            *(Culprit(Kind.GOSSIP_ALONE, name) for name in alone),
+            *(Culprit(Kind.GOSSIP_ABSENT, name) for name in gossip.absent if name not in isolated),
+            *(Culprit(Kind.GOSSIP_ISOLATED, name) for name in isolated),
             *(
                 Culprit(Kind.GOSSIP_PARTIAL, name, value=t.count, of=t.of, names=tuple(sorted(t.lacks)))
                 for name, t in sorted(gossip.short.items())
-                if t.wrong and name not in alone
+                if t.wrong and name not in isolated
             ),
         ],
         unknown=[
@@ -141,9 +141,9 @@ def complete(seen: Evidence) -> Answer:
     )
 
 
-def _is_alone(target: TargetFacts) -> bool:
+def _is_isolated(target: TargetFacts) -> bool:
     """Whether a process, not recently started, has only itself in its list, though another may list it."""
-    return target.gossip is not None and target.gossip.alone and not target.young
+    return target.gossip is not None and target.gossip.isolated and not target.recently_started
 
 
 def _hides(target: TargetFacts) -> bool:
@@ -203,11 +203,14 @@ def label_set(seen: Evidence) -> Answer:
         return Answer(good=Looked(Seen.LABELS_UNSUPPORTED))
     bad = {label: names for label, names in found.items() if is_blank(label) or label in DEFAULT_LABELS}
     only = next(iter(found), "")
-    odd = oddity(only)
+    unusual = oddity(only)
     return Answer(
         wrong=_carriers(found if len(found) > 1 else bad),
         unknown=unknown,
-        good=(Looked(Seen.LABEL, what=only), *((Looked(Seen.LABEL_ODD, culprits=(odd,)),) if odd else ())),
+        good=(
+            Looked(Seen.LABEL, what=only),
+            *((Looked(Seen.LABEL_UNUSUAL, culprits=(unusual,)),) if unusual else ()),
+        ),
         nothing=None if found else Culprit(Kind.NO_LABEL),
         remedy=_possible(seen),
     )
@@ -216,8 +219,8 @@ def label_set(seen: Evidence) -> Answer:
 def _carriers(found: Mapping[str, list[str]], wanted: str = "") -> Iterator[Culprit]:
     """Which processes carry which label, and what of it is easily overlooked."""
     for label, names in sorted(found.items()):
-        odd = oddity(label) if label else None
-        yield Culprit(Kind.LABEL_CARRIED, member=label, names=tuple(names), why=odd)
+        unusual = oddity(label) if label else None
+        yield Culprit(Kind.LABEL_CARRIED, member=label, names=tuple(names), why=unusual)
     if alike([*found, *([wanted] if wanted and wanted not in found else [])]):
         yield Culprit(Kind.LABELS_ALIKE)
 
@@ -293,7 +296,7 @@ def members_unverified(seen: Evidence) -> Answer:
 
 def _of_members(seen: Evidence, what: str, is_read: Callable[[GossipTarget], bool]) -> Answer:
     if seen.gossip is None:
-        return Answer(nothing=NOBODY)
+        return Answer(nothing=NO_MEMBER_LIST)
     having = [target.gossip for target in seen.up if target.gossip is not None]
     read = {gossip.own_member for gossip in having if is_read(gossip)}
     lists = each_once(gossip.members for gossip in having)

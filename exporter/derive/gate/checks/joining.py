@@ -35,7 +35,7 @@ def _with_memberlist(seen: Evidence) -> Asked:
     return seen.with_memberlist
 
 
-def _nobody(seen: Evidence, asked: Asked, choice: Choice) -> Culprit | None:
+def _nothing_to_judge(seen: Evidence, asked: Asked, choice: Choice) -> Culprit | None:
     """Why there is nothing to judge, `None` where there is. Before memberlist is used, nothing joins."""
     if asked or (seen.up and choice is _with_memberlist):
         return None
@@ -63,12 +63,12 @@ def _join_members(choice: Choice, *, of_others: bool = False) -> CheckFunction:
         for target in asked:
             seeds = target.config.join_members if target.config else None
             if seeds is None:
-                unknown.append(Culprit(Kind.PROCESS_SILENT, target.name))
+                unknown.append(Culprit(Kind.PROCESS_NOT_RESPONDING, target.name))
             elif not seeds:
                 wrong.append(Culprit(Kind.SEEDS_NONE, target.name))
             elif target.name in seen.lonely and not (of_others and _is_named(target, seen.up)):
                 wrong.append(Culprit(Kind.SEEDS_ITSELF, target.name))
-        return Answer(wrong, unknown, _counted(asked), _nobody(seen, asked, choice))
+        return Answer(wrong, unknown, _counted(asked), _nothing_to_judge(seen, asked, choice))
 
     return look
 
@@ -95,9 +95,11 @@ def _rejoin_interval(choice: Choice) -> CheckFunction:
         told = {t.name: t.config.rejoin_interval if t.config else None for t in asked}
         return Answer(
             wrong=[Culprit(Kind.REJOIN_NEVER, t.name) for t in asked if t.config and t.config.never_rejoins],
-            unknown=[Culprit(Kind.PROCESS_SILENT, name) for name, value in told.items() if value is None],
+            unknown=[
+                Culprit(Kind.PROCESS_NOT_RESPONDING, name) for name, value in told.items() if value is None
+            ],
             good=_counted(told),
-            nothing=_nobody(seen, asked, choice),
+            nothing=_nothing_to_judge(seen, asked, choice),
         )
 
     return look
@@ -125,7 +127,7 @@ def _settings_agree(choice: Choice) -> CheckFunction:
             wrong=[*_differing("tls_enabled", _tls(told)), *_unreached_ports(told), *_strange_seeds(told)],
             unknown=[Culprit(Kind.UNREAD, t.name, what="settings") for t in asked if t.config is None],
             good=Looked(Seen.PROCESSES, len(told)) if asked else Looked(Seen.NO_MEMBERLIST_YET),
-            nothing=_nobody(seen, asked, choice),
+            nothing=_nothing_to_judge(seen, asked, choice),
         )
 
     return look
@@ -236,7 +238,7 @@ def restart_seeds_resolve(seen: Evidence) -> Answer:
     """
     asked = _with_memberlist(seen)
     seeds, wrong, unknown = _looked_up(seen, asked)
-    joined = all(target.gossip is not None and not target.gossip.alone for target in asked)
+    joined = all(target.gossip is not None and not target.gossip.isolated for target in asked)
     if seeds and len(wrong) == len(seeds) and joined:
         return Answer(good=Looked(Seen.SEEDS_ELSEWHERE, len(seeds)))
     return Answer(wrong, unknown, Looked(Seen.SEEDS, len(seeds)) if asked else Looked(Seen.NO_MEMBERLIST_YET))

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.evidence import Evidence
-from exporter.derive.ring.partitions import gone_owners, without_owner
+from exporter.derive.ring.partitions import vanished_owners, without_owner
 from exporter.derive.ring.writers import sharing, without_member
 from exporter.model.culprits import Culprit, Kind, Looked, Seen
 from exporter.model.facts import KeyFacts
@@ -116,7 +116,7 @@ def partitions_owned(seen: Evidence) -> Answer:
     rings = [key for key in seen.keys if key.kind == "partition"]
     count = sum(len(key.owned) for key in rings)
     return Answer(
-        wrong=[culprit for key in rings for culprit in (*without_owner(key), *gone_owners(key))],
+        wrong=[culprit for key in rings for culprit in (*without_owner(key), *vanished_owners(key))],
         unknown=[
             *unread(key for key in rings if not key.source),
             *(

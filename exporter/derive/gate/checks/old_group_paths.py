@@ -26,9 +26,9 @@ def _present(seen: Evidence, *, write: bool) -> Answer:
     rings = [key for key in seen.keys if key.kind == "ring" and (key.ring in WRITE_RINGS) == write]
     having = tuple(key.ring for key in rings if any(member.group == old for member in key.members))
     lacking = unread(key for key in rings if not key.source)
-    gone = bool(rings) and not having and not lacking and not seen.is_part
+    missing = bool(rings) and not having and not lacking and not seen.is_part
     return Answer(
-        wrong=[Culprit(Kind.GROUP_GONE, what=old)] if gone else (),
+        wrong=[Culprit(Kind.GROUP_MISSING, what=old)] if missing else (),
         unknown=() if having else lacking,
         good=Looked(Seen.OLD_GROUP_IN, names=having),
         nothing=None if rings else Culprit(Kind.NO_RING),

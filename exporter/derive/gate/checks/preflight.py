@@ -52,10 +52,10 @@ def version_supports(seen: Evidence) -> Answer:
         elif version < needed:
             wrong.append(Culprit(Kind.VERSION_OLD, target.name, what=f"{product.value} {target.version}"))
     versions = tuple(sorted({f"{t.product.value} {t.version}" for t in seen.up}))
-    return Answer(wrong, unknown, Looked(Seen.VERSIONS, names=versions), _nobody(seen))
+    return Answer(wrong, unknown, Looked(Seen.VERSIONS, names=versions), _nothing_to_judge(seen))
 
 
-def _nobody(seen: Evidence) -> Culprit | None:
+def _nothing_to_judge(seen: Evidence) -> Culprit | None:
     return None if seen.up else Culprit(Kind.NO_ANSWER)
 
 
@@ -89,7 +89,7 @@ def _version(text: str) -> tuple[int, int] | None:
 )
 def gossip_port_quiet(seen: Evidence) -> Answer:
     """The count of connections that were no gossip stands still."""
-    wrong, unknown = [], silent_about_gossip(seen)
+    wrong, unknown = [], without_member_list(seen)
     for target in seen.up:
         if target.gossip is None:
             continue  # nothing listens there yet, or it is among the unknown
@@ -122,18 +122,18 @@ def gossip_port_reachable(seen: Evidence) -> Answer:
     """
     gossip = seen.gossip
     if gossip is None:
-        return Answer(unknown=silent_about_gossip(seen), good=Looked(Seen.NO_MEMBERLIST_RUNS_YET))
+        return Answer(unknown=without_member_list(seen), good=Looked(Seen.NO_MEMBERLIST_RUNS_YET))
     return Answer(
         wrong=[Culprit(Kind.GOSSIP_ABSENT, name) for name in gossip.absent],
         unknown=[
-            *(Culprit(Kind.PROCESS_SILENT, name) for name in gossip.unread),
+            *(Culprit(Kind.PROCESS_NOT_RESPONDING, name) for name in gossip.unread),
             *(Culprit(Kind.GOSSIP_MEMBER_UNKNOWN, name) for name in gossip.unidentified),
         ],
         good=Looked(Seen.ALL_SEEN),
     )
 
 
-def silent_about_gossip(seen: Evidence) -> list[Culprit]:
+def without_member_list(seen: Evidence) -> list[Culprit]:
     """The processes with an unreadable member list: memberlist may run or not."""
     return [
         Culprit(Kind.UNREAD, target.name, what="member list")
@@ -151,14 +151,14 @@ def silent_about_gossip(seen: Evidence) -> list[Culprit]:
     "Add the processes that write the named keys to the targets, and make every ring and every /memberlist "
     "readable: they show which process a member belongs to.",
 )
-def no_ghosts(seen: Evidence) -> Answer:
+def no_orphaned_members(seen: Evidence) -> Answer:
     """Every member of every ring belongs to a process, and no unknown client writes one."""
-    unread = (key.key for key in seen.keys if key.ghosts is None and key.kind == "ring")
+    unread = (key.key for key in seen.keys if key.orphaned is None and key.kind == "ring")
     return Answer(
         wrong=[
-            Culprit(Kind.MEMBER_GHOST, key=key.key, member=name)
+            Culprit(Kind.MEMBER_ORPHANED, key=key.key, member=name)
             for key in seen.keys
-            for name in key.ghosts or ()
+            for name in key.orphaned or ()
         ],
         unknown=[
             *(Culprit(Kind.KEY_UNKNOWN, key=key) for key in unread),

@@ -157,9 +157,9 @@ def _without_tokens(keys: Iterable[KeyFacts]) -> Iterator[Culprit]:
 
 def _small(key: KeyFacts) -> Culprit:
     """Blame a ring, and name its unhealthy members first, then active members without tokens."""
-    ill = tuple(member.id for member in key.members if member.state not in _FINE)
-    names = (*ill, *(key.without_tokens or ()))
-    return Culprit(Kind.MARGIN_SMALL, key=key.key, value=key.quorum_margin, of=len(ill), names=names)
+    unhealthy = tuple(member.id for member in key.members if member.state not in _FINE)
+    names = (*unhealthy, *(key.without_tokens or ()))
+    return Culprit(Kind.MARGIN_SMALL, key=key.key, value=key.quorum_margin, of=len(unhealthy), names=names)
 
 
 _FINE = frozenset({State.ACTIVE, State.READ_ONLY})

@@ -24,7 +24,7 @@ GROUPED = (
     "Name both groups under groups in the configuration so that every member is of one, and make every ring "
     "readable: its page on a process that serves it, or the store under stores."
 )
-ALONE = (
+UNSERVED = (
     "No process of the new group runs the component of the ring that only the old group has, so scaling up "
     "adds none. Give the component to the new group, or scale it down on purpose first: the check "
     "passes once the ring is empty."
@@ -42,7 +42,7 @@ def _unserved(seen: Evidence) -> list[KeyFacts]:
     return [key for key in known if key.kind == "ring" and key.source.place is Place.GOSSIP and key.members]
 
 
-def _is_left_alone(key: KeyFacts, seen: Evidence) -> bool:
+def _is_unserved(key: KeyFacts, seen: Evidence) -> bool:
     """Whether no process of the new group serves this ring, though processes of it run."""
     new = [target for target in seen.up if target.group == seen.rules.arriving and target.clients]
     runs = any(client.key == key.key for target in new for client in target.clients)
@@ -52,19 +52,19 @@ def _is_left_alone(key: KeyFacts, seen: Evidence) -> bool:
 def _lacking(rings: Iterable[KeyFacts], seen: Evidence, remedy: str) -> tuple[list[Culprit], str]:
     """The rings that have no active member of the new group, and what helps them."""
     without = [key for key in rings if not _active(key, seen.rules.arriving)]
-    alone = [key for key in without if _is_left_alone(key, seen)]
+    unserved = [key for key in without if _is_unserved(key, seen)]
     found = [
         Culprit(Kind.GROUP_UNSERVED, key=key.key, what=seen.rules.arriving, names=(seen.rules.leaving,))
-        for key in alone
+        for key in unserved
     ]
     found += [
         Culprit(Kind.GROUP_INACTIVE, key=key.key, what=seen.rules.arriving)
         for key in without
-        if key not in alone
+        if key not in unserved
     ]
-    if not alone:
+    if not unserved:
         return found, ""
-    return found, f"{remedy} {ALONE}" if len(without) > len(alone) else ALONE
+    return found, f"{remedy} {UNSERVED}" if len(without) > len(unserved) else UNSERVED
 
 
 def _active(key: KeyFacts, group: str) -> bool:
@@ -129,7 +129,7 @@ def old_group_present(seen: Evidence) -> Answer:
     having = tuple(key.ring for key in rings if _old_members(key, seen))
     none = bool(rings) and not having and _grouped(seen)
     return Answer(
-        wrong=[Culprit(Kind.GROUP_GONE, what=seen.rules.leaving)] if none and not seen.is_part else (),
+        wrong=[Culprit(Kind.GROUP_MISSING, what=seen.rules.leaving)] if none and not seen.is_part else (),
         unknown=_unread(seen, rings),
         good=Looked(Seen.OLD_GROUP_IN, names=having),
         nothing=_nothing(rings) or (Culprit(Kind.NO_OLD_GROUP_HERE) if none else None),
@@ -259,7 +259,7 @@ def idle(seen: Evidence, old: list[TargetFacts]) -> Answer:
 )
 def new_group_reads(seen: Evidence) -> Answer:
     """Queries have a destination after the old group's end: no ring shows that mimir-read is missing."""
-    settled = [target for target in seen.up if not target.young]
+    settled = [target for target in seen.up if not target.recently_started]
     new = [target for target in settled if target.group == seen.rules.arriving]
     serving = tuple(target.name for target in new if _serves_reads(target))
     unknown = [Culprit(Kind.UNREAD, target.name, what="component") for target in new if not _words(target)]
@@ -268,9 +268,9 @@ def new_group_reads(seen: Evidence) -> Answer:
         for target in settled
         if not target.group and _serves_reads(target)
     ]
-    nobody = [Culprit(Kind.GROUP_WITHOUT_READERS, what=seen.rules.arriving, value=len(new))]
+    without_readers = [Culprit(Kind.GROUP_WITHOUT_READERS, what=seen.rules.arriving, value=len(new))]
     return Answer(
-        wrong=() if serving or unknown else nobody,
+        wrong=() if serving or unknown else without_readers,
         unknown=() if serving else unknown,
         good=Looked(Seen.READERS, len(serving), names=serving),
     )

@@ -16,7 +16,7 @@ from exporter.model.views import ViewFacts
 from exporter.products.ring_pages import HA_KEY
 
 DOC = "docs/ring.md"
-BOTH_SIDES = (
+BOTH_STORES = (
     "Make primary and secondary readable: the store by its address under stores in the configuration "
     "(reachable from here, its token allowed to read), the gossip by /memberlist of every process."
 )
@@ -66,11 +66,11 @@ def _lacking(key: KeyFacts, store: str) -> Culprit:
 
 def _unattended(seen: Evidence) -> list[Culprit]:
     """Our keys that are in use in a store, in no gossip copy, and that no target uses."""
-    alone = {label(store, name) for store in seen.now.stores for name in store.only_here or ()}
+    only_in_store = {label(store, name) for store in seen.now.stores for name in store.only_here or ()}
     return [
         Culprit(Kind.KEY_UNATTENDED_IN_STORE, key=key, what=store)
         for key, store in seen.unattended.items()
-        if key in alone
+        if key in only_in_store
     ]
 
 
@@ -85,7 +85,7 @@ def _nothing(seen: Evidence) -> Culprit | None:
     "a key is copied when a client writes it. A partition ring or an HA cluster that sends little may take "
     "long.",
     f"{DOC}#a-key-is-missing-in-the-secondary",
-    BOTH_SIDES,
+    BOTH_STORES,
 )
 def keys_copied(seen: Evidence) -> Answer:
     """No key is missing in a judged view."""
@@ -109,7 +109,7 @@ def keys_copied(seen: Evidence) -> Answer:
 
 
 def _read(key: KeyFacts) -> int:
-    if key.secondary is not None and key.secondary.side != "memberlist":
+    if key.secondary is not None and key.secondary.store != "memberlist":
         return 1
     return sum(1 for view in key.views if view.kind == "gossip" and view.known)
 
@@ -119,7 +119,7 @@ def _read(key: KeyFacts) -> int:
     "Every member of every ring is in every view of the secondary.",
     ADVICE["members-missing"].text,
     f"{DOC}#members-are-missing",
-    BOTH_SIDES,
+    BOTH_STORES,
 )
 def members_copied(seen: Evidence) -> Answer:
     """No member is missing beyond what one heartbeat explains."""
@@ -141,7 +141,7 @@ def members_copied(seen: Evidence) -> Answer:
     "State, tokens, address and zone agree between primary and secondary.",
     "Run kvmigration diff KEY; a member that differs for longer than a heartbeat is not being mirrored.",
     f"{DOC}#contents-differ",
-    BOTH_SIDES,
+    BOTH_STORES,
 )
 def contents_equal(seen: Evidence) -> Answer:
     """No field differs beyond what one heartbeat explains."""
@@ -164,7 +164,7 @@ def contents_equal(seen: Evidence) -> Answer:
     "The secondary is no further behind than the limit.",
     "Find the member that is behind: kvmigration diff KEY names it and the view.",
     f"{DOC}#the-secondary-lags",
-    f"A key that is missing has no lag: it must be copied first. {BOTH_SIDES}",
+    f"A key that is missing has no lag: it must be copied first. {BOTH_STORES}",
 )
 def lag(seen: Evidence) -> Answer:
     """No key lags more than the limit and one heartbeat period. A partition ring has no heartbeats."""
@@ -228,7 +228,9 @@ def views_agree(seen: Evidence) -> Answer:
             wrong += _disagreeing(key, kind, [view for view in views if view.known], seen)
             unknown += [Culprit(Kind.VIEW_UNREAD, v.target, key.key, what=kind) for v in views if not v.known]
             unknown += [
-                Culprit(Kind.VIEW_UNREAD_ENTRIES, v.target, key.key) for v in views if v.known and not v.whole
+                Culprit(Kind.VIEW_UNREAD_ENTRIES, v.target, key.key)
+                for v in views
+                if v.known and not v.complete
             ]
     looked = any(view.known and view.kind != "metrics" for key in seen.own for view in key.views)
     good = Looked(Seen.VIEWS, len(seen.own))
@@ -244,7 +246,7 @@ def _disagreeing(key: KeyFacts, kind: str, read: list[ViewFacts], seen: Evidence
         if view.missing:
             yield Culprit(Kind.VIEW_LACKS_MEMBERS, view.target, key.key, names=view.missing)
     for view in read:
-        if view.odd and not is_fresh(view, seen):
+        if view.diverged and not is_fresh(view, seen):
             yield Culprit(Kind.VIEW_DIFFERED, view.target, key.key, what=kind)
     late = seen.late(key)
     for view in read:
@@ -261,7 +263,7 @@ def _deviating(key: KeyFacts, seen: Evidence) -> Iterator[Culprit]:
             continue
         if view.unnamed:
             yield Culprit(Kind.SIGNALS_LACK_MEMBERS, view.target, key.key, value=view.unnamed)
-        elif view.odd:
+        elif view.diverged:
             yield Culprit(Kind.SIGNALS_DIFFER, view.target, key.key)
         late = seen.late(key)
         if view.staleness is not None and view.staleness > late:
@@ -295,7 +297,7 @@ def members_healthy(seen: Evidence) -> Answer:
                 if member.state is State.UNHEALTHY
             ),
             *(
-                Culprit(Kind.MEMBERS_LOST, key=key.key, what=key.things, value=key.lost)
+                Culprit(Kind.MEMBERS_LOST, key=key.key, what=key.entry_noun, value=key.lost)
                 for key in seen.keys
                 if key.lost
             ),

@@ -75,7 +75,7 @@ def _if_any(of: Registered) -> CheckFunction:
 
     @of.variant
     def look(seen: Evidence) -> Answer:
-        unread = preflight.silent_about_gossip(seen)
+        unread = preflight.without_member_list(seen)
         if seen.gossip is not None or uses_memberlist(seen.clients) or unread or not seen.up:
             return of.look(seen)
         return Answer(good=Looked(Seen.NO_MEMBERLIST))
@@ -84,5 +84,5 @@ def _if_any(of: Registered) -> CheckFunction:
 
 
 GOSSIP_IF_ANY: tuple[CheckFunction, ...] = tuple(
-    map(_if_any, (gossip.one_cluster, gossip.no_strangers, gossip.complete))
+    map(_if_any, (gossip.one_cluster, gossip.no_unknown_members, gossip.complete))
 )

@@ -86,21 +86,19 @@ def restarts_seen(seconds: Sequence[float]) -> str:
 
 def unknown(snapshot: Snapshot) -> tuple[str, ...]:
     """What the report does not have, because it was not read."""
-    silent = [target.name for target in snapshot.targets if not target.up]
-    told = (
-        [f"{len(silent)} of {len(snapshot.targets)} processes do not answer: {few(silent, 10)}."]
-        if silent
-        else []
+    down = [target.name for target in snapshot.targets if not target.up]
+    gaps = (
+        [f"{len(down)} of {len(snapshot.targets)} processes do not answer: {few(down, 10)}."] if down else []
     )
-    told += [f"{store.title} was not read." for store in snapshot.stores if store.outcome is not Outcome.OK]
+    gaps += [f"{store.title} was not read." for store in snapshot.stores if store.outcome is not Outcome.OK]
     if not snapshot.stores:
-        told.append("No external store is read.")
-    told += [f"Targets from {source} are not completely listed." for source in snapshot.unsure]
+        gaps.append("No external store is read.")
+    gaps += [f"Targets from {source} are not completely listed." for source in snapshot.unsure]
     for step in snapshot.steps:
         if step.place == "next":
-            told += [
+            gaps += [
                 f"{step.title}, {check.id}: {checks.evidence(check)}"
                 for check in step.checks
                 if check.verdict is Verdict.UNKNOWN
             ]
-    return tuple(told)
+    return tuple(gaps)

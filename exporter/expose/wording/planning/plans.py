@@ -298,9 +298,9 @@ def _removed(plan: Plan) -> list[str]:
 
 
 def _changed(change: BlockChange) -> str:
-    who = f" ({', '.join(change.clients)})" if change.clients else ""
+    clients = f" ({', '.join(change.clients)})" if change.clients else ""
     where = ", ".join(change.components) or "every process"
-    what = f"{change.ring}{who}: {change.block}" if change.ring else ", ".join(change.settings)
+    what = f"{change.ring}{clients}: {change.block}" if change.ring else ", ".join(change.settings)
     return f"- {what} in {where}, {Number(len(change.targets)): processes}"
 
 

@@ -73,7 +73,7 @@ CASES: list[tuple[str, Change, str, str, Kind | None, str]] = [
      "10.0.0.2:80"),
     ("no rejoining", _set(2, rejoin_interval=0.0), "rejoin-interval", "fails", Kind.REJOIN_NEVER,
      "10.0.0.2:80"),
-    ("not read", _config_lost, "join-members", "unknown", Kind.PROCESS_SILENT, "10.0.0.1:80"),
+    ("not read", _config_lost, "join-members", "unknown", Kind.PROCESS_NOT_RESPONDING, "10.0.0.1:80"),
     ("not read", _config_lost, "gossip-settings-agree", "unknown", Kind.UNREAD, "10.0.0.1:80"),
     ("TLS on one", _set(3, gossip_tls=True), "gossip-settings-agree", "fails", Kind.SETTING_DIFFERS,
      "tls_enabled true"),

@@ -10,7 +10,7 @@ from exporter.model.stores import StoreFacts
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class JudgedFleet:
     """All that was judged of the parts. `part` is set for one shard's."""
 
     targets: tuple[TargetFacts, ...]
