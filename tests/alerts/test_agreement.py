@@ -25,6 +25,7 @@ from exporter.derive.gate.causes import CAUSES
 from exporter.derive.history import History
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Verdict
+from tests.alerts import promtool
 from tests.alerts.scraped import BUILT, FIRING, standing
 from tests.conftest import free_base_port
 from tests.evidence.capture import capture, names
@@ -65,9 +66,13 @@ SAID_AS = {"without-multi": "mirroring-partial"}  # a kind of it, with advice of
 
 def alerts_about(cause: str) -> str:
     """The names of the alerts that tell of a cause, as a pattern."""
-    names = {alert.name for alert in ALERTS if cause in alert.about} - UNKNOWN
+    names = _names_about(cause)
     assert names, cause
     return "|".join(sorted(names))
+
+
+def _names_about(*causes: str) -> set[str]:
+    return {alert.name for alert in ALERTS if not {*causes}.isdisjoint(alert.about)} - UNKNOWN
 
 
 def said(snapshot: Snapshot) -> set[str]:
@@ -114,10 +119,9 @@ def disagreements(states: Mapping[str, Snapshot], where: Path) -> str:
         }
         for name, snapshot in states.items()
     ]
-    document = {
-        "rule_files": [str(BUILT / "kvmigration-alerts.yaml")], "evaluation_interval": f"{EVERY}m",
-        "tests": tests,
-    }  # fmt: skip
+    asked = _names_about(*BESIDE, *BESIDE_CHECKS)  # no other rule is asked, and none reads another
+    rules = promtool.only(BUILT / "kvmigration-alerts.yaml", asked, where / "asked.yaml")
+    document = {"rule_files": [str(rules)], "evaluation_interval": f"{EVERY}m", "tests": tests}
     path = where / "tests.yml"
     path.write_text(json.dumps(document))
     words = ["promtool", "test", "rules", str(path)]
