@@ -7,6 +7,7 @@ A fault begins just after a scrape, so these are the longest times. Alertmanager
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.alerts.scraped import LOUD, SCRAPE, Scraped, answers, opened_after
 from tests.migration import INTERVAL, Migration, migration
 
 pytestmark = pytest.mark.asyncio
-WARM = 300  # seconds
+WARM, LASTS, AFTER = 300, 16 * 60, 20 * 60  # seconds
 GROUP_WAIT = int(configuration(Options())["route"]["routes"][0]["group_wait"].removesuffix("s"))
 
 
@@ -32,43 +33,66 @@ async def watched(run: Migration, scraped: Scraped, seconds: int) -> None:
 
 @dataclass(frozen=True)
 class Harm:
-    """A fault, the alert that is told first, and after how many seconds at the latest."""
+    """A fault, the alert that is told first and after how many seconds at the latest, and whether it ends."""
 
     fault: str
     phase: str
-    alert: str
-    within: int
-    size: int = 6
+    alert: str = ""
+    within: int = 0
+    ends: bool = False
+
+    @property
+    def lasts(self) -> int:
+        return LASTS if self.ends else self.within + SCRAPE
+
+    def told_first(self) -> Iterator[tuple[str, int, float | None]]:
+        """Its alert fires in time, and none before it."""
+        latest = WARM + self.within - GROUP_WAIT
+        own = f'{LOUD[:-1]},alertname="{self.alert}"}}'
+        first, every = (f"min_over_time(timestamp({one})[1h:15s])" for one in (own, LOUD))
+        yield f"count({own})", latest, 1.0
+        yield f"{every} < on () group_left () {first}", latest, None
+        yield f"count_over_time({LOUD}[1h])", WARM, None
+
+    def told_last(self) -> Iterator[tuple[str, int, float | None]]:
+        """Something has fired, and nothing is sent anew after the end."""
+        end = WARM + LASTS
+        yield from opened_after(end, end + AFTER)
+        yield f"count(count_over_time({LOUD}[1h]) > 0) > bool 0", end, 1.0
 
 
 HARMS = (
-    Harm("conjoined", "switched", "KVMigrationRingForeignMembers", 180),
-    Harm("conjoined", "mirroring", "KVMigrationGossipForeignMembers", 180),
-    Harm("clobber", "mirroring", "KVMigrationPrimariesMixed", 180),
+    Harm("conjoined", "switched", "KVMigrationRingForeignMembers", 180, ends=True),
+    Harm("conjoined", "mirroring", "KVMigrationGossipForeignMembers", 180, ends=True),
+    Harm("clobber", "mirroring", "KVMigrationPrimariesMixed", 180, ends=True),
     Harm("store-down", "mirroring", "KVMigrationStoreUnreachable", 180),
+    Harm("store-down", "switched", ends=True),
     Harm("split", "memberlist", "KVMigrationGossipSplit", 300),
-    Harm("split", "mirroring", "KVMigrationGossipSplit", 300),
+    Harm("split", "mirroring", "KVMigrationGossipSplit", 300, ends=True),
     Harm("foreign-label", "memberlist", "KVMigrationLabelsDisagree", 300),
-    Harm("partial-mirroring", "mirroring", "KVMigrationMirroringPartial", 300),
+    Harm("partial-mirroring", "mirroring", "KVMigrationMirroringPartial", 300, ends=True),
+    Harm("crash", "mirroring", ends=True),
 )
 
 
-@pytest.mark.parametrize("harm", HARMS, ids=lambda harm: f"{harm.fault} in {harm.phase}")
-async def test_harm_is_told_in_time_and_no_effect_before_its_cause(harm: Harm, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "harm",
+    [pytest.param(one, marks=[pytest.mark.slow] if one.ends else []) for one in HARMS],
+    ids=lambda one: f"{one.fault} in {one.phase}",
+)
+async def test_harm_is_told_in_time_no_effect_before_its_cause_and_nothing_after_its_end(
+    harm: Harm, tmp_path: Path
+) -> None:
     scraped = Scraped()
-    async with migration(harm.phase, product="mimir", size=harm.size) as run:
+    async with migration(harm.phase, product="mimir", size=6) as run:
         scraped.take(run.seen[-1])
         await watched(run, scraped, WARM)
         await run.fault(harm.fault, on=True)
-        await watched(run, scraped, harm.within + SCRAPE)
-    latest = WARM + harm.within - GROUP_WAIT
-    own = f'{LOUD[:-1]},alertname="{harm.alert}"}}'
-    first, every = (f"min_over_time(timestamp({one})[1h:15s])" for one in (own, LOUD))
-    told = [
-        (f"count({own})", latest, 1.0),
-        (f"{every} < on () group_left () {first}", latest, None),
-        (f"count_over_time({LOUD}[1h])", WARM, None),
-    ]
+        await watched(run, scraped, harm.lasts)
+        if harm.ends:
+            await run.fault(harm.fault, on=False)
+            await watched(run, scraped, AFTER)
+    told = [*(harm.told_first() if harm.alert else ()), *(harm.told_last() if harm.ends else ())]
     assert not answers(scraped, tmp_path, told)
 
 
@@ -98,32 +122,3 @@ async def test_a_healthy_step_tells_nothing(phase: str, to: str, size: int, tmp_
         await watched(run, scraped, lasts)
         assert run.seen[-1].fleet.phase.label == to
     assert not answers(scraped, tmp_path, [(f"count_over_time({LOUD}[2h])", WARM + lasts, None)])
-
-
-ENDS = [
-    pytest.param("conjoined", "switched", id="conjoined in switched"),
-    pytest.param("conjoined", "mirroring", id="conjoined in mirroring", marks=pytest.mark.slow),
-    pytest.param("split", "mirroring", id="split in mirroring", marks=pytest.mark.slow),
-    pytest.param("clobber", "mirroring", id="clobber in mirroring", marks=pytest.mark.slow),
-    pytest.param("store-down", "switched", id="store-down in switched", marks=pytest.mark.slow),
-    pytest.param("partial-mirroring", "mirroring", id="partial-mirroring", marks=pytest.mark.slow),
-    pytest.param("crash", "mirroring", id="crash", marks=pytest.mark.slow),
-]
-LASTS, AFTER = 16 * 60, 20 * 60  # seconds
-
-
-@pytest.mark.parametrize(("fault", "phase"), ENDS)
-async def test_no_notification_is_opened_after_the_end_of_a_fault(
-    fault: str, phase: str, tmp_path: Path
-) -> None:
-    scraped = Scraped()
-    async with migration(phase, product="mimir", size=6) as run:
-        scraped.take(run.seen[-1])
-        await watched(run, scraped, WARM)
-        await run.fault(fault, on=True)
-        await watched(run, scraped, LASTS)
-        await run.fault(fault, on=False)
-        await watched(run, scraped, AFTER)
-    end = WARM + LASTS
-    told = [*opened_after(end, end + AFTER), (f"count(count_over_time({LOUD}[1h]) > 0) > bool 0", end, 1.0)]
-    assert not answers(scraped, tmp_path, told)
