@@ -26,7 +26,7 @@ from bench.sampling import Sampling
 from exporter.config import load
 from exporter.expose.exposition import Renderer, SelfFacts
 from exporter.expose.series import target_rows
-from exporter.garbage_collection import allow_for, collect_seldom
+from exporter.interpreter import Growth, keep_loop_free
 from exporter.model.pages import Target
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
 from exporter.wiring import Watch
@@ -89,14 +89,14 @@ class Recorded:
 async def exporter(path: Path) -> None:
     config = load(path)
     async with Watch(config) as watch:
-        recorded = Recorded(watch.fetcher)
+        recorded, growth = Recorded(watch.fetcher), Growth()
         facts = SelfFacts("bench", max_series=config.scale.max_series)
         renderer = Renderer(lambda: watch.poller.snapshot, lambda: facts)
 
         async def cycle() -> dict[str, Any]:
             recorded.calls, recorded.size, recorded.packed = [], 0, 0
             snapshot = await watch.poller.cycle()
-            allow_for(len(snapshot.targets))  # as `serve` does
+            growth.check()  # as `serve` does
             up = sum(target.up for target in snapshot.targets)
             sweep = snapshot.sweep_seconds
             return {"bytes": recorded.size, "packed": recorded.packed, "requests": len(recorded.calls),
@@ -189,7 +189,7 @@ if __name__ == "__main__":
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     kind, file = sys.argv[1], Path(sys.argv[2])
-    collect_seldom()  # as `serve` does
+    keep_loop_free()  # as `serve` does
     if kind == "exporter":
         asyncio.run(exporter(file))
     else:

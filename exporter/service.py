@@ -25,7 +25,7 @@ from exporter.expose.server.listen import DEFAULT_ADDRESS, listening
 from exporter.expose.server.probe_endpoint import Prober
 from exporter.expose.server.state import DemoPanel, ServerState
 from exporter.expose.staleness import Newest
-from exporter.garbage_collection import allow_for
+from exporter.interpreter import Growth
 from exporter.log import logger
 from exporter.model.facts import Snapshot
 from exporter.polling.timeline_keeper import TimelineKeeper, keeping, storage_of
@@ -45,6 +45,7 @@ class Service:
     shard: Shard | None = None  # of the command line, for every reload
     panel: DemoPanel | None = None  # of the demo's page
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
+    _growth: Growth = field(default_factory=Growth)
     _narrator: Narrator = field(default_factory=Narrator)
     _timeline: TimelineKeeper = field(init=False)
     _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -94,7 +95,7 @@ class Service:
         return path
 
     def _concluded(self, snapshot: Snapshot) -> None:
-        allow_for(len(snapshot.targets))
+        self._growth.check()
         self._narrator.tell(snapshot)
         self._timeline.take(snapshot)
 

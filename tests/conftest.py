@@ -22,7 +22,6 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from exporter.garbage_collection import collect_seldom
 from tests.real_servers import free_ports, is_free
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,12 +97,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Collect as seldom as the program does: half a million objects of the tests themselves outlive the run,
+    """Collect garbage seldom: half a million objects of the tests themselves outlive the run,
     and to visit them again and again takes a fifth of its CPU.
     """
     gc.disable()
     collected = yield
-    collect_seldom()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 40)
     gc.enable()
     return collected
 

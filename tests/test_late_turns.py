@@ -21,6 +21,7 @@ class Late:
         self.memory = SimpleNamespace(
             rings_read_at=read_at, values_read_at=read_at, since=since, not_responding=False
         )
+        self.target = SimpleNamespace(name="late")
         self.metrics = SimpleNamespace(reason=None)
         self.did: list[str] = []
 
@@ -46,13 +47,15 @@ class Late:
         (300.0, 0.0, NOW - 30, {"put off", "gossip"}),  # seen a moment ago, never read: not all at once
         (300.0, 0.0, NOW - 299, {"rings", "gossip", "values"}),
         (None, 0.0, NOW, {"rings", "gossip", "values"}),  # the first cycle
+        (0.0, 0.0, NOW, {"rings", "gossip", "values"}),  # no process is prompt
     ],
 )
 def test_a_late_process_is_read_in_full_when_its_turn_comes(
     sweep: float | None, read_at: float, since: float, did: set[str]
 ) -> None:
     poller = Poller(Plan(targets=tuple, fetcher=cast(Any, None), rules=cast(Any, None)), now=lambda: NOW)
-    poller.snapshot = cast(Any, SimpleNamespace(sweep_seconds=sweep)) if sweep else None
+    poller.snapshot = None if sweep is None else cast(Any, SimpleNamespace(sweep_seconds=sweep))
+    poller._memories = {"late": cast(Any, None)}
     late = Late(read_at, since)
     asyncio.run(poller._rest(cast(Any, late)))
     assert set(late.did) == did

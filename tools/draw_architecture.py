@@ -28,7 +28,7 @@ TOP = {
     "__main__": "cli",
     "service": "service",
     "change_log": "service",
-    "garbage_collection": "service",
+    "interpreter": "service",
     "wiring": "wiring",
 }
 WIDTH, MARGIN, BOX_WIDTH, BOX_HEIGHT, FLOOR = 1240, 20, 190, 84, 128

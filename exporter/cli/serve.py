@@ -21,7 +21,7 @@ from exporter.config.shard_choice import sharded
 from exporter.errors import UsageError
 from exporter.expose.exposition import Renderer, SelfFacts
 from exporter.expose.server.listen import DEFAULT_ADDRESS
-from exporter.garbage_collection import collect_seldom
+from exporter.interpreter import keep_loop_free
 from exporter.wiring import one_cycle
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
@@ -97,7 +97,7 @@ def serve_command(args: argparse.Namespace) -> int:
         return asyncio.run(_once(config))
     from exporter.service import Service  # noqa: PLC0415 - the web server, which one cycle does not need
 
-    collect_seldom()
+    keep_loop_free()
     return asyncio.run(Service(args, config, shard=args.shard).run())
 
 

@@ -39,6 +39,7 @@ from exporter.polling.view_turns import (
     Turn,
     Versions,
     is_due,
+    is_first,
     listed_by_several,
     slow_copies,
     suspects,
@@ -139,6 +140,8 @@ class Poller:
         snapshot, self.history = await asyncio.to_thread(
             conclude, cycle, self.history, plan.rules, plan.words
         )
+        del visits, read, cycle  # freed now: with the last snapshot they would block the loop longer
+        await asyncio.sleep(0)
         if self._at_once.is_set():  # the configuration is another one since
             snapshot = snapshot.withheld(RELOADED)
         self.snapshot = snapshot
@@ -213,20 +216,20 @@ class Poller:
             await self._rings_in_turn(visit)
         else:
             await asyncio.gather(self._rings_in_turn(visit), visit.read_gossip())
-        if not visit.memory.not_responding and self._has_turn(
-            visit.memory.values_read_at or visit.memory.since
-        ):
+        if not visit.memory.not_responding and self._has_turn(visit, visit.memory.values_read_at):
             await self._values(visit)
 
     async def _rings_in_turn(self, visit: Visit) -> None:
-        if self._has_turn(visit.memory.rings_read_at or visit.memory.since):
+        if self._has_turn(visit, visit.memory.rings_read_at):
             await visit.read_rings(self.plan.pages)
         else:
             visit.put_off_rings(self.plan.pages)
 
-    def _has_turn(self, read_at: float) -> bool:
-        sweep = (self.snapshot.sweep_seconds if self.snapshot else None) or 0.0
-        return is_due(read_at, self.now(), sweep, self.plan.interval)
+    def _has_turn(self, visit: Visit, read_at: float) -> bool:
+        sweep = self.snapshot.sweep_seconds if self.snapshot else None
+        if not sweep:  # not known yet, or no process is prompt
+            return is_first(visit.target.name, self.number, len(self._memories))
+        return is_due(read_at or visit.memory.since, self.now(), sweep, self.plan.interval)
 
     def _late(self, prompt: Iterable[Visit]) -> list[Memory]:
         """The processes that go on by themselves, without those that do not respond."""

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median_low
+from zlib import crc32
 
 from exporter.model.facts import Snapshot
 from exporter.model.views import ViewFacts
@@ -105,6 +106,14 @@ def is_due(read_at: float, now: float, sweep: float, interval: float) -> bool:
     further.
     """
     return sweep < 2 * interval or now - read_at >= sweep - interval / 2
+
+
+def is_first(name: str, cycle: int, everybody: int) -> bool:
+    """As `is_due`, while it is not known how long a sweep takes: a few processes in each cycle, in turn. If
+    each of a thousand slow processes was asked for its dozen pages, they would all be late.
+    """
+    cycles = math.ceil(everybody / FIRST_TIME)
+    return crc32(name.encode()) % cycles == cycle % cycles
 
 
 def _affordable(sizes: Sequence[int], least: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from exporter.model.pages import Observation
 from exporter.model.views import ViewFacts
 from exporter.polling.view_turns import (
     BUDGET,
+    FIRST_TIME,
     HA_AGAIN,
     OF_EACH_KIND,
     WITHIN,
@@ -22,6 +24,7 @@ from exporter.polling.view_turns import (
     Pace,
     Turn,
     is_due,
+    is_first,
     listed_by_several,
     slow_copies,
     suspects,
@@ -97,6 +100,22 @@ def test_the_processes_that_are_late_have_their_part_of_the_places(late: int, pr
 def test_where_all_fit_into_a_cycle_those_that_are_late_take_nobodys_place() -> None:
     turn = whose_turn(fleet_of(4), Pace(None, 15.0), frozenset(), [Last(1.0, MB)] * 2)
     assert (len(turn.targets), turn.sweep_seconds) == (4, 15.0)
+
+
+@pytest.mark.parametrize("everybody", [1, 32])
+def test_in_a_small_fleet_all_late_processes_are_read_from_the_first_cycle_on(everybody: int) -> None:
+    assert all(is_first(f"p-{n}", 1, everybody) for n in range(everybody))
+
+
+@pytest.mark.parametrize("everybody", [33, 300, 1000])
+def test_of_a_large_fleet_a_few_late_processes_are_read_in_each_cycle_and_each_in_its_turn(
+    everybody: int,
+) -> None:
+    names, cycles = [f"10.0.0.{n}:8080" for n in range(everybody)], math.ceil(everybody / FIRST_TIME)
+    turns = [{name for name in names if is_first(name, cycle, everybody)} for cycle in range(cycles)]
+    assert set().union(*turns) == set(names)
+    assert sum(map(len, turns)) == everybody
+    assert max(map(len, turns)) < 2 * FIRST_TIME
 
 
 @pytest.mark.parametrize(("beside", "places"), [(15.0, 16), (75.0, 16), (300.0, 11), (1500.0, 4)])

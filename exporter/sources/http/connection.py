@@ -56,6 +56,18 @@ class Wire(ResponseHandler):
         else:
             self._refuse()
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport: aiohttp drops it when it closes the connection."""
+        self._made: asyncio.BaseTransport | None = transport
+        super().connection_made(transport)
+
+    def connection_lost(self, reason: BaseException | None) -> None:
+        """Break the circle that each of asyncio's transports is, since garbage is collected seldom."""
+        super().connection_lost(reason)
+        if self._made is not None:
+            vars(self._made).pop("_read_ready_cb", None)
+            self._made = None
+
     def _refuse(self) -> None:
         error = CostlyAnswerError("more CPU than its bytes are worth")
         if self._payload is not None:

@@ -197,6 +197,8 @@ class Fetcher:
     async def _run(self, call: Call, deadline: float | None) -> Answer:
         """Wait for a place, then send; every failure on the wire becomes an answer."""
         asked_at, started = self._clock(), time.monotonic()
+        if deadline is not None and asyncio.get_running_loop().time() >= deadline:
+            return _timed(_too_late(0.0, cycle_ended=True), asked_at, 0.0, 0)
         limit = 0.0  # seconds from the start of the call
         reply = Reply(self.pace, self._large, call.spending)
         left = asyncio.timeout_at(deadline)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import weakref
+from functools import partial
 
 import pytest
 
 from exporter.model.pages import Answer, Outcome, Reason
 from exporter.sources.http.budget import Spending
+from exporter.sources.http.connection import Connector, Wire
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
-from tests.sources.wire import Handler, always, request, serve
+from tests.sources.wire import Handler, always, hang, request, serve
 
 pytestmark = pytest.mark.asyncio
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -43,6 +47,31 @@ async def test_a_flood_of_small_pieces_ends_early_and_is_told_as_too_large(what:
     assert (answer.outcome, answer.reason) == (Outcome.FAILED, Reason.TOO_LARGE)
     assert time.process_time() - began < 2.0, "with what it costs to send"
     assert spending.cpu > 0
+
+
+async def test_a_connection_that_ended_is_no_garbage() -> None:
+    """Asyncio's transports are circles: a thousand hanging processes leave as many in each cycle."""
+    made: list[weakref.ref[asyncio.BaseTransport]] = []
+
+    class Noted(Wire):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            made.append(weakref.ref(transport))
+            super().connection_made(transport)
+
+    gc.disable()
+    try:
+        async with serve(hang) as target, Fetcher(FetchSettings(timeout=0.2)) as fetcher:
+            assert fetcher._session is not None
+            connector = fetcher._session.connector
+            assert isinstance(connector, Connector)
+            connector._factory = partial(Noted, loop=asyncio.get_running_loop())
+            answer = await fetcher.get(target, "/ring")
+            assert answer.reason is Reason.TIMEOUT
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert [transport() for transport in made] == [None]
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("size", [512, 2048, 64 * 1024])

@@ -273,6 +273,17 @@ async def test_a_deadline_that_passed_ends_calls_that_have_no_place_yet() -> Non
     assert {answer.reason for answer in answers} == {Reason.DEADLINE}
 
 
+async def test_after_the_deadline_nothing_is_requested() -> None:
+    seen: list[str] = []
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append((await request(reader))[0])
+
+    async with serve(handler) as target, Fetcher(FetchSettings()) as fetcher:
+        got = await fetcher.get(target, "/ring", deadline=asyncio.get_running_loop().time())
+    assert (got.outcome, got.reason, seen) == (Outcome.FAILED, Reason.DEADLINE, [])
+
+
 async def test_a_whole_zone_that_hangs_does_not_keep_the_healthy_waiting() -> None:
     """More hanging calls than places, asked first: the healthy are answered while they still hang."""
     settings = FetchSettings(timeout=60, max_concurrency=16, per_target=4)
