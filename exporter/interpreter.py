@@ -2,7 +2,7 @@
 
 A collection of garbage stops the loop and every thread while it visits objects, 100 ms for those of a
 thousand processes. Reference counts free what a cycle makes, and few circles are made without trouble. So
-each new object is visited once, a few at a time. All are visited again where circles may have piled up.
+nothing is visited until circles may have piled up: that is, until there are many more objects than before.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
-PORTION = 2_000  # new objects that one collection visits
+MANY = 300_000  # new objects that are visited even within a cycle; one over a thousand processes makes 100,000
 NEVER = 1_000_000_000
 GROWTH = 2  # times as many objects as after any earlier cycle
-MARGIN = 50_000  # objects beside it, in which small fleets differ from cycle to cycle
+MARGIN = 20_000  # objects beside it, in which small fleets differ from cycle to cycle
 SWITCH = 0.001  # seconds; a thread that decodes lets the loop wait so long, several times in a round
 
 ARENA_MAX, MMAP_THRESHOLD = -8, -3  # glibc's numbers for the options
@@ -33,7 +33,7 @@ def keep_loop_free() -> None:
     sys.setswitchinterval(SWITCH)
     gc.collect()
     gc.freeze()  # the modules are never visited again
-    gc.set_threshold(PORTION, NEVER, NEVER)
+    gc.set_threshold(MANY, NEVER, NEVER)
 
 
 @dataclass(slots=True)

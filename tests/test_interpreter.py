@@ -7,32 +7,32 @@ import sys
 
 TRIED = """
 import gc, sys
-from exporter.interpreter import MARGIN, PORTION, SWITCH, Growth, keep_loop_free
+from exporter.interpreter import MANY, MARGIN, SWITCH, Growth, keep_loop_free
 keep_loop_free()
 assert sys.getswitchinterval() == SWITCH and gc.get_freeze_count() > 1000
 class Circle: pass
-def circle():
-    one = Circle(); one.self = one
-    return one
+def circles(count):
+    for _ in range(count):
+        one = Circle(); one.self = one
 def left(): return sum(isinstance(each, Circle) for each in gc.get_objects())
-for _ in range(10 * PORTION): circle()
-assert left() < 2 * PORTION  # short-lived circles go at once
+collections = []
+gc.callbacks.append(lambda when, told: collections.append(told["generation"]))
 
-full = []
-gc.callbacks.append(lambda when, told: full.append(told["generation"] == 2))
 growth = Growth()
 growth.check()
-kept = [circle() for _ in range(MARGIN // 2)]  # more objects, but not many more: a fleet that grew
+kept = [Circle() for _ in range(MARGIN // 2)]  # a fleet that grew by a little
 growth.check()
-assert not any(full) and left() >= MARGIN // 2
-kept += [circle() for _ in range(2 * growth.most + MARGIN)]
-kept.clear()  # circles that outlived their portion
-assert left() > MARGIN
+assert not collections
+
+circles(2 * growth.most + MARGIN)
 growth.check()
-assert any(full) and left() < 2 * PORTION
-full.clear()
+assert set(collections) == {2} and left() == len(kept)  # they piled up
+collections.clear()
 growth.check()
-assert not any(full)
+assert not collections
+
+circles(MANY + 1)  # within one cycle
+assert set(collections) == {0} and left() < MANY
 """
 
 
