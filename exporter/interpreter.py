@@ -13,7 +13,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
-MANY = 300_000  # new objects that are visited even within a cycle; one over a thousand processes makes 100,000
+MANY = 300_000  # new objects that are visited even within a cycle: three times those of a thousand processes
 NEVER = 1_000_000_000
 GROWTH = 2  # times as many objects as after any earlier cycle
 MARGIN = 20_000  # objects beside it, in which small fleets differ from cycle to cycle
