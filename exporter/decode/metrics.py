@@ -93,9 +93,16 @@ _ELECTIONS = Wanted(
 _QUERIES = Wanted(
     b"query_frontend_queries_total", _PREFIX + rb"query_frontend_queries_total[ {]", lambda *_: None
 )
-_INGESTER = tuple(
-    Wanted(word, _PREFIX + word, lambda name, _: name[name.index("ingester_") :])
-    for word in (b"ingester_oldest_unshipped_block_timestamp_seconds ", b"ingester_memory_series ")
+
+
+def _single(word: str) -> Wanted[str]:
+    return Wanted(word.encode(), _PREFIX + word.encode() + rb"[ {]", lambda *_: word)
+
+
+_SINGLE = (
+    _single("ingester_oldest_unshipped_block_timestamp_seconds"),
+    _single("ingester_memory_series"),
+    _single("runtime_config_last_reload_successful"),
 )
 _RINGS = tuple(
     Wanted(
@@ -106,9 +113,8 @@ _RINGS = tuple(
     for word in (b"ring_members", b"ring_oldest_member_timestamp", b"ring_tokens_total")
 )
 _ALL: tuple[Wanted[Any], ...] = (
-    _MULTIKV, _DURATIONS, _BUILD, _MEMBERLIST, _START, _ELECTIONS, _QUERIES, *_INGESTER, *_RINGS,
+    _MULTIKV, _DURATIONS, _BUILD, _MEMBERLIST, _START, _ELECTIONS, _QUERIES, *_SINGLE, *_RINGS,
 )  # fmt: skip
-_GAUGES_OF_INGESTER = len(_INGESTER)
 _WORDS = tuple(wanted.word for wanted in _ALL)
 
 # Mimir has `cortex_build_info` beside its own.
@@ -172,9 +178,9 @@ def _decoded(found: Readings) -> ProcessMetrics:
         gossip_members=gossip.pop(_MEMBERS, None),
         start_time=known(starting[0][1]) if starting else None,
         ha_elections=_elections(elections),
-        counters=MappingProxyType(gossip | _gauges(chain(*others[:_GAUGES_OF_INGESTER]))),
+        counters=MappingProxyType(gossip | _gauges(chain(*others[: len(_SINGLE)]))),
         traffic=MappingProxyType(traffic),
-        rings=ring_signals(*others[_GAUGES_OF_INGESTER:]),
+        rings=ring_signals(*others[len(_SINGLE) :]),
     )
 
 
@@ -252,7 +258,12 @@ def _gossip(found: Iterable[tuple[str, float]]) -> dict[str, float]:
 
 
 def _gauges(found: Iterable[tuple[str, float]]) -> dict[str, float]:
-    return {name: value for name, value in found if known(value) is not None}
+    """Single gauges by their names without a prefix; of several lines of one gauge the lowest."""
+    told: dict[str, float] = {}
+    for name, value in found:
+        if known(value) is not None:
+            told[name] = min(value, told.get(name, value))
+    return told
 
 
 def _build(found: Iterable[tuple[tuple[str, str, str], float]]) -> tuple[Product, str, str]:

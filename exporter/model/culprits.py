@@ -16,6 +16,7 @@ class Kind(enum.StrEnum):
     PROCESS_STARTED = "process-started"
     PROCESS_RESTARTING = "process-restarting"
     PROCESS_WITHOUT_CLIENTS = "process-without-clients"
+    RUNTIME_NOT_LOADED = "runtime-not-loaded"
     CLOCK_AHEAD = "clock-ahead"
     CLOCK_BEHIND = "clock-behind"
     CLOCKS_OF_ONE_APART = "clocks-of-one-apart"

@@ -183,6 +183,26 @@ def test_counters_are_summed_over_their_labels_and_gauges_are_the_worst() -> Non
     assert found.health_score == 4.0
 
 
+RELOADED = "runtime_config_last_reload_successful"
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([line(f"cortex_{RELOADED}", 1, config="mimir-runtime-config")], 1.0),
+        ([line(f"loki_{RELOADED}", 0, config="loki")], 0.0),
+        ([line(RELOADED, 1)], 1.0),
+        ([line(f"tempo_{RELOADED}", 0), line(f"tempo_{RELOADED}", 1, config="other")], 0.0),
+        ([line(f"tempo_{RELOADED}", "NaN")], None),
+        ([line("cortex_runtime_config_last_reload_successful_timestamp_seconds", 9)], None),
+    ],
+)
+def test_the_last_reload_of_the_runtime_configuration_is_its_worst(
+    lines: list[str], told: float | None
+) -> None:
+    assert read(*lines).counters.get(RELOADED) == told
+
+
 def test_traffic_by_route_elections_by_entry_and_the_start() -> None:
     found = read(
         line(

@@ -101,10 +101,11 @@ CONTENDED = "Distributors elect different replicas in turn since the switch: sam
 ELECTED = "Distributors elect other HA replicas: samples are doubled."
 APART = "A client in another phase continues with the other store: the rings diverge."
 UNWATCHED = (clients.targets_answer, clients.settled)
+_ABLE = (preflight.version_supports, clients.runtime_config_loaded)
 
 
 def _in(phase: Phase, *, readers: bool) -> Harm:
-    return Harm(APART, (clients.in_phase(phase, readers=readers),))
+    return Harm(APART, (clients.in_phase(phase, readers=readers), clients.runtime_config_loaded))
 
 
 _READ_PATH = (
@@ -165,7 +166,7 @@ STEPS = (
         "Sets store: multi on every client in a rolling restart; the external store stays the primary.",
         (
             Harm(UNSEEN, UNWATCHED),
-            Harm("A release that cannot do it stops at its start.", (preflight.version_supports,)),
+            Harm("A process that cannot do it stops at its start.", _ABLE),
             Harm(
                 "Primaries are mixed already: each restart moves further clients to the wrong store.",
                 (clients.primaries_agree,),

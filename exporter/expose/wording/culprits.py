@@ -18,6 +18,7 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.PROCESS_STARTED: "{target} has just started",
         Kind.PROCESS_RESTARTING: "{target} started {value: times} in {of: minutes}",
         Kind.PROCESS_WITHOUT_CLIENTS: "{target} shows no KV client",
+        Kind.RUNTIME_NOT_LOADED: "{target}: its last reload failed",
         Kind.CLOCK_AHEAD: "{target} is {value:.0f} s ahead",
         Kind.CLOCK_BEHIND: "{target} is {value:.0f} s behind",
         Kind.CLOCKS_OF_ONE_APART: "{target} shows two times, {value:.0f} s apart",

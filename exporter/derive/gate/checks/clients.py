@@ -19,6 +19,7 @@ from exporter.model.facts import ClientFacts
 from exporter.model.pages import Outcome, Phase
 from exporter.products.ring_pages import HA_KEY
 
+RELOADED = "runtime_config_last_reload_successful"
 RELIST = (
     "Mend the list of the source, which lost half of its processes at once. If the shorter list is meant, "
     "reload the configuration (SIGHUP)."
@@ -97,6 +98,22 @@ def settled(seen: Evidence) -> Answer:
         wrong=restarting(seen.targets),
         unknown=[Culprit(Kind.PROCESS_STARTED, target.name) for target in seen.up if target.recently_started],
         good=Looked(Seen.PROCESSES, len(seen.up)),
+    )
+
+
+@check(
+    "runtime-config-loaded",
+    "Every process has loaded its latest runtime configuration.",
+    "Mend the runtime configuration of the named process: its log has the error. Until then it keeps the "
+    "former one, so the next switch does not reach it. Do not restart it before: it would not start.",
+    "docs/ring.md#runtime-configuration-not-loaded",
+)
+def runtime_config_loaded(seen: Evidence) -> Answer:
+    """The last reload succeeded on every process with a KV client. One without the gauge has no such file."""
+    told = {target.name: target.counters.get(RELOADED) for target in seen.up if target.clients}
+    return Answer(
+        wrong=[Culprit(Kind.RUNTIME_NOT_LOADED, name) for name, done in sorted(told.items()) if done == 0],
+        good=Looked(Seen.PROCESSES, len(told)),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from exporter.derive.gate.checks.clients import RELOADED
 from exporter.derive.limits import Rules
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.pages import KVClient, Phase
@@ -42,6 +43,28 @@ def test_a_process_that_has_just_started_keeps_the_gate_closed_and_is_not_judged
     assert verdicts(seen, STEP) == {"processes-settled": "unknown"}
     assert not step_of(seen, STEP).open
     assert step_of(fleet.look(40.0, beat=True), STEP).open
+
+
+RELOADS = [({}, {}), ({RELOADED: 1.0}, {}), ({RELOADED: 0.0}, {"runtime-config-loaded": "fails"})]
+
+
+@pytest.mark.parametrize(("counters", "closed"), RELOADS, ids=["no such file", "loaded", "not loaded"])
+def test_a_process_that_keeps_its_former_runtime_configuration_closes_the_switch(
+    counters: dict[str, float], closed: dict[str, str]
+) -> None:
+    fleet = Fleet()
+    fleet.processes[1].counters = counters
+    seen = fleet.look()
+    assert verdicts(seen, STEP) == closed
+    found = next(c for c in step_of(seen, STEP).checks if c.id == "runtime-config-loaded")
+    assert [culprit.target for culprit in found.culprits] == ["10.0.0.2:80"] * len(closed)
+
+
+def test_a_process_without_kv_clients_may_keep_its_former_runtime_configuration() -> None:
+    fleet = Fleet()
+    frontend = Process(4, clients=(), sees=(), memberlist=False, counters={RELOADED: 0.0})
+    fleet.processes.append(frontend)
+    assert "runtime-config-loaded" not in verdicts(fleet.look(), STEP)
 
 
 def test_a_process_that_nobody_watched_before_breaks_the_soak() -> None:
