@@ -26,6 +26,7 @@ http {{
   map "$arg_downloadKey $arg_viewKey" $copy {{
     "~distributor.* $" distributor.pb; "~ring $" ring.pb; "~ .*ring" view; default memberlist;
   }}
+  map $http_accept $form {{ "~application/json" ring; default table; }}
   server {{
     {listens}
     root {root}; default_type application/json;
@@ -33,7 +34,7 @@ http {{
       gzip_static on; default_type "text/plain; version=0.0.4"; try_files /metrics.$variant =404;
     }}
     location = /config {{ default_type "text/plain; charset=utf-8"; try_files /config/$server_addr =404; }}
-    location = /ingester/ring {{ try_files /ring.$variant =404; }}
+    location = /ingester/ring {{ try_files /$form.$variant =404; }}
     location = /distributor/ring {{ try_files /distributor.$variant =404; }}
     location = /memberlist {{ try_files /$copy.$variant =404; }}
     location / {{ return 404; }}

@@ -104,6 +104,7 @@ class PageSet:
             ring = [self._member(number, at) for number in range(self.size.members)]
             few = [self._member(n, at, one_token=True) for n in range(max(3, self.size.members // 20))]
             self._put(f"ring.{variant}", ring_page(ring, at))
+            self._put(f"table.{variant}", ring_table(ring, at))
             self._put(f"distributor.{variant}", ring_page(few, at))
             self._put(f"ring.pb.{variant}", stored({m.id: m for m in ring}, True))
             self._put(f"distributor.pb.{variant}", stored({m.id: m for m in few}, True))
@@ -119,9 +120,8 @@ class PageSet:
         beat = int((at - offset) // PERIOD * PERIOD + offset)
         tokens = Tokens(self.tokens[number].values[:1]) if one_token else self.tokens[number]
         zone = f"zone-{'abc'[number % 3]}"
-        return Instance(
-            name_of(number), f"{address(number)}:{GRPC_PORT}", beat, beat - 86_400 - beat % 7, 0, zone, tokens
-        )
+        registered = int(self._started) - 86_400 - number % 7
+        return Instance(name_of(number), f"{address(number)}:{GRPC_PORT}", beat, registered, 0, zone, tokens)
 
     def _memberlist(self, at: float) -> bytes:
         listed = sorted(range(max(self.size.targets, self.size.members)), key=name_of)
@@ -182,6 +182,25 @@ def ring_page(ring: list[Instance], at: float) -> bytes:
         for m in ring
     )
     return f'{{"shards":[{shards}],"now":"{_time(at)}"}}'.encode()
+
+
+def ring_table(ring: list[Instance], at: float) -> bytes:
+    """The same page in HTML, which has no tokens but their number, as dskit writes it."""
+    now = datetime.fromtimestamp(at, UTC)
+    rows = "".join(
+        f"<tr><td>{m.id}</td><td>{m.zone}</td><td>ACTIVE</td><td>{m.addr}</td><td>{_time(m.registered)}</td>"
+        f"<td>false</td><td></td><td>{int(at - m.timestamp)}s ago "
+        f"({datetime.fromtimestamp(m.timestamp, UTC):%H:%M:%S})</td>"
+        f"<td>{len(m.tokens.values)}</td><td>0.1%</td>"
+        f'<td><button name="forget" value="{m.id}" type="submit">Forget</button></td></tr>\n'
+        for m in ring
+    )
+    names = ("Instance ID", "Availability Zone", "State", "Address", "Registered At", "Read-Only",
+             "Read-Only Updated", "Last Heartbeat", "Tokens", "Ownership", "Actions")  # fmt: skip
+    head = "".join(f"<th>{name}</th>" for name in names)
+    clock = f"<p>Current time: {now:%Y-%m-%d %H:%M:%S.%f} +0000 UTC m=+25.1</p>"
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    return f"<!DOCTYPE html><html><body><h1>Ring Status</h1>{clock}{table}</body></html>".encode()
 
 
 def _view(ring: list[Instance]) -> bytes:

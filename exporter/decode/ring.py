@@ -14,6 +14,7 @@ import msgspec
 
 from exporter.decode.formats import go_times
 from exporter.decode.formats.bounds import (
+    MAX_HTML,
     MAX_MEMBERS,
     MAX_TOKENS,
     at_most,
@@ -44,6 +45,7 @@ _NO_TOKENS = msgspec.Raw(b"null")
 _TOKENS = "ring page: tokens"
 _BEFORE, _BETWEEN, _AFTER = b'{"shards":[{"id":', b'},{"id":', b'}],"now":'
 _ID_COLUMNS = ("instance id", "instance", "ingester")
+_SINCE = b" ago ("
 _AGO = re.compile(r"(-?[0-9.a-zµμ]{1,40}) ago \((\d\d):(\d\d):(\d\d)(\.\d{1,9})?\)", re.ASCII | re.IGNORECASE)
 _QUARTER = 900  # every time zone is a multiple of a quarter of an hour away from every other
 
@@ -90,7 +92,7 @@ def decode_ring(
         return _from_json(body, clock, partial(_members, tokens=tokens or packed, keep=packed))
     if is_notice(body):
         return None
-    return _from_html(body, clock)
+    return _from_html(body, clock) if memo is None else _from_rows(body, clock, memo)
 
 
 def ring_of_members(members: Iterable[Member], now: float | None, place: str) -> Ring:
@@ -184,6 +186,45 @@ def _from_html(body: bytes, clock: float | None) -> Ring:
     table, id_column = _instances(tables(body, "ring page"))
     members = (_member_of_row(row, id_column, now) for row in table.records("ring page"))
     return ring_of_members(members, now, "ring page")
+
+
+def _from_rows(body: bytes, clock: float | None, memo: Memo) -> Ring:
+    """A page whose rows may have been decoded before: all of a row but its heartbeat is as it was, and equal
+    in the pages of other processes.
+    """
+    if len(body) > MAX_HTML or body.count(b"<tr") > MAX_MEMBERS or not body.rstrip().endswith(b"</html>"):
+        return _from_html(body, clock)
+    now = go_times.parse_time(page_clock(body), "ring page: Current time") or clock
+    columns, *rows = body.split(b"<tr")[1:] or [b""]
+    cut = [_without_heartbeat(row) for row in rows]
+    raws = [b"%d%b" % (hash(columns), row) for row, _ in cut]
+    known = memo.rows.get(raws)
+    if not known or None in known:
+        return _learned(_from_html(body, clock), now, memo, raws, [shown for _, shown in cut])
+    times = {shown: _heartbeat(shown, now) for shown in {shown for _, shown in cut}}
+    members = (
+        Member(m.id, m.address, m.state, m.zone, times[shown], m.born, m.read_only, m.tokens)
+        for m, (_, shown) in zip(known, cut, strict=True)
+        if m is not None
+    )
+    return ring_of_members(members, now, "ring page")
+
+
+def _without_heartbeat(row: bytes) -> tuple[bytes, str]:
+    """A row without its heartbeat, and that: `5s ago (15:04:05)`."""
+    at = max(row.find(_SINCE), 0)
+    start, end = row.rfind(b">", 0, at) + 1, row.find(b"<", at)
+    return row[:start] + row[end:], row[start:end].decode("utf-8", "replace").strip()
+
+
+def _learned(ring: Ring, now: float | None, memo: Memo, raws: list[bytes], shown: list[str]) -> Ring:
+    """Note each row by what it has beside its heartbeat, where it is certain which part that is."""
+    members = tuple(ring.members.values())
+    if len(members) == len(raws):
+        for member, raw, about in zip(members, raws, shown, strict=True):
+            if _SINCE not in raw and _AGO.fullmatch(about) and _heartbeat(about, now) == member.time:
+                memo.rows.put(raw, member)
+    return ring
 
 
 def _instances(found: list[Table]) -> tuple[Table, str]:

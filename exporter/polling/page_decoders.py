@@ -4,18 +4,26 @@ text about bytes that did not decode.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from exporter.decode.formats.memo import Memo
 from exporter.decode.partition import decode_partition_ring
 from exporter.decode.ring import decode_ring
-from exporter.errors import DecodeError
+from exporter.errors import DecodeError, FetchError
 from exporter.log import logger
-from exporter.model.pages import Answer, Outcome, Page, PartitionRing, Reason, Ring
+from exporter.model.pages import NOTICE, Answer, Outcome, Page, PartitionRing, Reason, Ring
+from exporter.polling.backoff import HEAVY
 from exporter.products.page_kinds import PAGE_KINDS, PageKind
+from exporter.sources.http.budget import Spending
+from exporter.sources.http.loop_fairness import Pace
 
+T = TypeVar("T")
+BIG = HEAVY  # bytes; decoding more than this leaves the loop: it can take more than some milliseconds
+BIG_TABLE = BIG // 10  # the same for HTML, of which a byte takes longer
 log = logger("kvmigration.trouble")
 MAX_DETAIL = 300
 Decoder = Callable[[bytes, float | None], Any]
@@ -58,3 +66,37 @@ def without(
     return Page(
         path, outcome, None, reason or answer.reason, detail or answer.detail, answer.asked_at, answer.date
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PageDecoder:
+    """Decodes the answers of one process in one cycle."""
+
+    target: str
+    spending: Spending
+    pace: Pace
+
+    async def page(
+        self, path: str, answer: Answer, decode: Callable[[bytes, float | None], T | None]
+    ) -> Page[T]:
+        """Decode an answer; a notice ("not running", "doesn't use memberlist") is absent, rubbish failed."""
+        if answer.outcome is not Outcome.OK:
+            return without(path, answer, answer.outcome)
+        try:
+            if len(answer.body) > (BIG_TABLE if answer.body[:64].lstrip().startswith(b"<") else BIG):
+                value = await asyncio.to_thread(self.spending.timed, decode, answer.body, answer.date)
+            else:
+                await self.pace.wait_with_body()
+                value = self.spending.timed(decode, answer.body, answer.date)
+            self.spending.take_members_of(value)
+        except FetchError as error:
+            return without(path, answer, Outcome.FAILED, reason=error.reason, detail=error.detail)
+        except Exception as error:
+            detail = trouble_of(error, target=self.target, page=path)
+            return without(path, answer, Outcome.FAILED, reason=Reason.DECODE, detail=detail)
+        finally:
+            self.spending.let_go(answer.body)
+        if value is None:
+            return without(path, answer, Outcome.ABSENT, detail=NOTICE)
+        clock = getattr(value, "now", None) or answer.date
+        return Page(path, Outcome.OK, value, answer.reason, answer.detail, answer.asked_at, clock)

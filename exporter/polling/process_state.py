@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exporter.decode.formats.metrics_page_map import Layout
+from exporter.decode.token_lists import TokenLists
 from exporter.model.pages import BuildInfo, Outcome, Page, ProcessConfig, Product
 from exporter.polling.backoff import Pauses
 from exporter.sources.http.fetcher import Fetcher
@@ -22,6 +23,17 @@ class RarePage:
     page: Page[Any]
     due: float
     switches: Mapping[str, tuple[str, bool | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRead:
+    """The tokens of a large ring page as it was last read with them: until when they stand, and the page's
+    size in bytes then. Without `lists` the page is of no use without its tokens.
+    """
+
+    due: float
+    size: int
+    lists: TokenLists | None
 
 
 @dataclass(slots=True)
@@ -48,6 +60,7 @@ class Memory:
     ring_bytes: int = 0  # of all ring pages, last time they were read
     rings_read_at: float = 0.0
     ring_paths: frozenset[str] | None = None  # the pages it has; `None` before they were read
+    tokens: dict[str, TokenRead] = field(default_factory=dict)  # by the path of a ring page
     rings_ended: tuple[Page[Any], ...] = ()  # how its ring pages ended when they were last read,
     values_ended: tuple[Page[Any], ...] = ()  # and the values of its gossip, as one page
     pauses: Pauses = field(default_factory=Pauses)
@@ -79,6 +92,11 @@ class Memory:
         """Drop how its pages ended: after a restart or an outage this does not apply any more."""
         self.rings_ended = self.values_ended = ()
 
+    def tokens_of(self, path: str, now: float) -> TokenRead | None:
+        """The tokens of a ring page; `None` where they are due to be read."""
+        known = self.tokens.get(path)
+        return known if known is not None and now < known.due else None
+
     def is_starting(self, clock: float | None, now: float) -> bool:
         """Whether it started a moment ago. Without a start time: whether it was first read, or a restart was
         observed, a moment ago. `clock` is its own, where it has a time. A start in the future is of a clock
@@ -97,6 +115,7 @@ class Memory:
     def _undate(self) -> None:
         self.config_due = self.values_read_at = self.rings_read_at = self.since = 0.0
         self.rare.clear()
+        self.tokens.clear()
         self.absent_until.clear()
 
 

@@ -18,11 +18,9 @@ from exporter.decode.formats.memo import Memo
 from exporter.decode.formats.metrics_page_map import Layout
 from exporter.decode.memberlist import decode_memberlist
 from exporter.decode.metrics import decode_metrics
+from exporter.decode.token_lists import TokenLists
 from exporter.decode.value import decode_value
-from exporter.errors import FetchError
 from exporter.model.pages import (
-    NOTICE,
-    Answer,
     GossipView,
     MemberlistPage,
     Observation,
@@ -37,10 +35,10 @@ from exporter.model.pages import (
     Target,
     Value,
 )
-from exporter.polling.backoff import HEAVY, Pauses
+from exporter.polling.backoff import Pauses
 from exporter.polling.listed_keys import NOT_READ, is_elected, rings_listed
-from exporter.polling.page_decoders import DECODERS, partition_ring_of, ring_of, trouble_of, without
-from exporter.polling.process_state import Memory, RarePage, ending, fails_anew
+from exporter.polling.page_decoders import DECODERS, PageDecoder, partition_ring_of, ring_of
+from exporter.polling.process_state import Memory, RarePage, TokenRead, ending, fails_anew
 from exporter.products.ha_keys import HaKeys
 from exporter.products.page_kinds import PageKind, Round, kinds_of
 from exporter.products.ring_pages import (
@@ -55,11 +53,12 @@ from exporter.sources.http.budget import Spending
 from exporter.sources.http.fetcher import Fetcher
 
 T = TypeVar("T")
-JSON = "application/json"
+JSON, HTML = "application/json", "text/html"  # a ring page has tokens only in JSON
+LARGE = 512 * 1024  # bytes of a ring page, from which on its tokens are left out most of the time
+READ_TOKENS_AGAIN = 900.0  # seconds; jittered
 ASK_ABSENT_AGAIN = 300.0  # seconds; jittered by the caller
 READ_CONFIG_AGAIN = 60.0  # it changes by a restart, which is noticed at once; this is for the rest
 READ_RARELY = 300.0
-BIG = HEAVY  # bytes; decoding more than this leaves the loop: it can take more than some milliseconds
 UNREACHABLE = frozenset({Reason.REFUSED, Reason.DNS, Reason.TLS})  # no connection, for any page
 NOT_RESPONDING = UNREACHABLE | {Reason.TIMEOUT, Reason.DEADLINE}
 
@@ -85,10 +84,12 @@ class Visit:
     gossip: Page[MemberlistPage] = field(init=False)
     values: dict[str, Page[Value]] = field(default_factory=dict)
     waiting: frozenset[str] = frozenset()
-    _size: int = 0
+    _sizes: dict[str, int] = field(default_factory=dict)  # of the pages in this round, bytes
     _elected: frozenset[str] | None = None
+    _decoder: PageDecoder = field(init=False)
 
     def __post_init__(self) -> None:
+        self._decoder = PageDecoder(self.target.name, self.spending, self.fetcher.pace)
         self.metrics = _not_asked("/metrics")
         self.gossip = _not_asked("/memberlist")
         if self.memory.asked_by is not self.fetcher:
@@ -193,14 +194,14 @@ class Visit:
         by_key: dict[tuple[bool, str], list[RingPage]] = {}
         for page in pages if pages is not None else pages_of(self.kind):
             by_key.setdefault((page.partitions, page.key), []).append(page)
-        self.waiting, self._size = frozenset(), 0
+        self.waiting, self._sizes = frozenset(), {}
         await asyncio.gather(
             *(self._read_ring(same) for same in by_key.values()), self._read_others(Round.RINGS)
         )
         read = self._in_turn()
         before, self.memory.rings_ended = self.memory.rings_ended, ending(read)
         self._remember(read)
-        self.memory.ring_bytes = self._size
+        self.memory.ring_bytes = sum(self._sizes.values())
         if not fails_anew(self.memory.rings_ended, before):
             self.memory.rings_read_at = self.now()
 
@@ -243,13 +244,38 @@ class Visit:
                 continue
             if not self._is_due(page.path, page.key):
                 continue
-            kept: dict[str, Page[Any]] = self.partitions if page.partitions else self.rings
-            decode: Callable[..., Any] = (
-                partition_ring_of if page.partitions else partial(ring_of, memo=self.memo)
-            )
-            kept[page.path] = read = await self._page(page.path, decode, accept=JSON)
+            read: Page[Any]
+            if page.partitions:
+                read = self.partitions[page.path] = await self._page(page.path, partition_ring_of, JSON)
+            else:
+                read = self.rings[page.path] = await self._ring_page(page.path)
             if read.outcome is Outcome.OK:
                 return
+
+    async def _ring_page(self, path: str) -> Page[Ring]:
+        """A ring page; a large one without its tokens, where it showed them not long ago. Its size stays that
+        with tokens: the turns go by it.
+        """
+        decode, known = partial(ring_of, memo=self.memo), self.memory.tokens_of(path, self.now())
+        if known is not None and known.lists is not None:
+            read = await self._page(path, decode, HTML)
+            ring = known.lists.filled(read.value) if read.value is not None else None
+            if ring is not None or read.reason in SILENT:
+                self._sizes[path] = known.size
+                return replace(read, value=ring)
+        read = await self._page(path, decode, JSON)
+        if read.value is not None and (known is None or known.lists is not None):
+            self._learn_tokens(path, read.value, known.lists if known is not None else None)
+        return read
+
+    def _learn_tokens(self, path: str, ring: Ring, earlier: TokenLists | None) -> None:
+        """Note the tokens of a large page. Where they equal the earlier tokens, the page without them was of
+        no use, and is not requested again before the next reading of tokens is due.
+        """
+        self.memory.tokens.pop(path, None)
+        if (size := self._sizes[path]) > LARGE:
+            shown, due = self.memo.token_lists.of(ring), self.now() + READ_TOKENS_AGAIN * self.jitter()
+            self.memory.tokens[path] = TokenRead(due, size, None if shown is earlier else shown)
 
     async def _read_others(self, when: Round) -> None:
         if kinds := kinds_of(self.kind, when):
@@ -336,7 +362,7 @@ class Visit:
             deadline=self.deadline,
             spending=self.spending,
         )
-        page = self.values[key] = await self._decoded(
+        page = self.values[key] = await self._decoder.page(
             "/memberlist?downloadKey",
             answer,
             lambda body, _: decode_value(key, body, packed=True, memo=self.memo),
@@ -353,37 +379,13 @@ class Visit:
         answer = await self.fetcher.get(
             self.target, path, accept=accept, deadline=self.deadline, spending=self.spending
         )
-        self._size += len(answer.body)
-        page = await self._decoded(path, answer, decode)
-        self.memory.pauses.learn(path, page, answer.received, self.now())
+        self._sizes[path] = len(answer.body)
+        page = await self._decoder.page(path, answer, decode)
+        if accept != HTML:  # where it fails, the page is requested with its tokens
+            self.memory.pauses.learn(path, page, answer.received, self.now())
         if page.outcome is Outcome.ABSENT and not self._starting:
             self.memory.absent_until[path] = self.now() + ASK_ABSENT_AGAIN * self.jitter()
         return page
-
-    async def _decoded(
-        self, path: str, answer: Answer, decode: Callable[[bytes, float | None], T | None]
-    ) -> Page[T]:
-        """Decode an answer; a notice ("not running", "doesn't use memberlist") is absent, rubbish failed."""
-        if answer.outcome is not Outcome.OK:
-            return without(path, answer, answer.outcome)
-        try:
-            if len(answer.body) > BIG:
-                value = await asyncio.to_thread(self.spending.timed, decode, answer.body, answer.date)
-            else:
-                await self.fetcher.pace.wait_with_body()
-                value = self.spending.timed(decode, answer.body, answer.date)
-            self.spending.take_members_of(value)
-        except FetchError as error:
-            return without(path, answer, Outcome.FAILED, reason=error.reason, detail=error.detail)
-        except Exception as error:
-            detail = trouble_of(error, target=self.target.name, page=path)
-            return without(path, answer, Outcome.FAILED, reason=Reason.DECODE, detail=detail)
-        finally:
-            self.spending.let_go(answer.body)
-        if value is None:
-            return without(path, answer, Outcome.ABSENT, detail=NOTICE)
-        clock = getattr(value, "now", None) or answer.date
-        return Page(path, Outcome.OK, value, answer.reason, answer.detail, answer.asked_at, clock)
 
 
 @lru_cache

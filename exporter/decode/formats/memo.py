@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from operator import itemgetter
 from typing import Generic, TypeVar
 
+from exporter.decode.token_lists import SharedLists
 from exporter.model.entry import Member, Tokens
 from exporter.model.pages import GossipMember
 
@@ -75,15 +76,18 @@ class Known(Generic[T]):
 class Memo:
     """What one exporter caches. Members have their sorted tokens, one list for all views of a member.
 
-    The key of `members` is an entry of a stored value, that of `shards` a member's text on a ring page. That
-    of `json_tokens` and `packed_tokens` is a list of tokens as it stands there.
+    The key of `members` is an entry of a stored value, that of `shards` a member's text on a ring page, that
+    of `rows` its row in a table without its heartbeat. That of `json_tokens` and `packed_tokens` is a list of
+    tokens as it stands there.
     """
 
     def __init__(self) -> None:
         self.members: Known[Member] = Known()
         self.shards: Known[Member] = Known()
+        self.rows: Known[Member] = Known()
         self.json_tokens: Known[Tokens] = Known(hashed=True)
         self.packed_tokens: Known[Tokens] = Known(hashed=True)
+        self.token_lists = SharedLists()
         self._lists: Known[tuple[GossipMember, ...]] = Known(hashed=True)
         self._turns = 0
         self._last_list: tuple[bytes, tuple[GossipMember, ...]] = (b"", ())
@@ -109,6 +113,7 @@ class Memo:
         """Start a new generation; call it between cycles."""
         self.members.turn()
         self.shards.turn()
+        self.rows.turn()
         self._lists.turn()
         self._turns += 1
         if self._turns % TOKEN_TURNS == 0:
