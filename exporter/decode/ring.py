@@ -189,8 +189,8 @@ def _from_html(body: bytes, clock: float | None) -> Ring:
 
 
 def _from_rows(body: bytes, clock: float | None, memo: Memo) -> Ring:
-    """A page whose rows may have been decoded before: all of a row but its heartbeat is as it was, and equal
-    in the pages of other processes.
+    """A page with rows that may have been decoded before: all of a row but its heartbeat is as it was, and
+    equal in the pages of other processes.
     """
     if len(body) > MAX_HTML or body.count(b"<tr") > MAX_MEMBERS or not body.rstrip().endswith(b"</html>"):
         return _from_html(body, clock)
@@ -203,7 +203,7 @@ def _from_rows(body: bytes, clock: float | None, memo: Memo) -> Ring:
         return _learned(_from_html(body, clock), now, memo, raws, [shown for _, shown in cut])
     times = {shown: _heartbeat(shown, now) for shown in {shown for _, shown in cut}}
     members = (
-        Member(m.id, m.address, m.state, m.zone, times[shown], m.born, m.read_only, m.tokens)
+        Member(m.id, m.address, m.state, m.zone, times[shown], m.registered, m.read_only, m.tokens)
         for m, (_, shown) in zip(known, cut, strict=True)
         if m is not None
     )

@@ -46,7 +46,7 @@ class SharedLists:
 
     def of(self, ring: Ring) -> TokenLists:
         """The tokens of a ring that was read with them."""
-        members = {m.id: (m.address, m.zone, m.born, m.tokens) for m in ring.members.values()}
+        members = {m.id: (m.address, m.zone, m.registered, m.tokens) for m in ring.members.values()}
         name = hash(frozenset(members.items()))
         known = self._lists.get(name)
         if known is None or known.members != members:
@@ -55,8 +55,8 @@ class SharedLists:
 
 
 def _is_same(member: Member, fields: Fields) -> bool:
-    address, zone, born, tokens = fields
-    same = member.address == address and member.zone == zone and member.born == born
+    address, zone, registered, tokens = fields
+    same = member.address == address and member.zone == zone and member.registered == registered
     return same and member.tokens.count == tokens.count
 
 
@@ -67,7 +67,7 @@ def _with(member: Member, tokens: Tokens) -> Member:
         member.state,
         member.zone,
         member.time,
-        member.born,
+        member.registered,
         member.read_only,
         tokens,
     )

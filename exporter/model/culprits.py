@@ -176,6 +176,7 @@ class Kind(enum.StrEnum):
     KEY_LOST = "key-lost"
     STORE_NOT_READ = "store-not-read"
     STORE_LACKS_KEY = "store-lacks-key"
+    STORE_NOT_WRITTEN = "store-not-written"
     STORE_LACKS_MEMBERS = "store-lacks-members"
     STORE_BEHIND = "store-behind"
     STORE_KEY_NOT_COMPARED = "store-key-not-compared"

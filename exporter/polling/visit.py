@@ -260,7 +260,7 @@ class Visit:
         if known is not None and known.lists is not None:
             read = await self._page(path, decode, HTML)
             ring = known.lists.filled(read.value) if read.value is not None else None
-            if ring is not None or read.reason in SILENT:
+            if ring is not None or read.reason in NOT_RESPONDING:
                 self._sizes[path] = known.size
                 return replace(read, value=ring)
         read = await self._page(path, decode, JSON)

@@ -48,8 +48,8 @@ def test_members_that_did_not_change_have_their_tokens_again(now: Ring) -> None:
     "changed",
     [
         replace(SHOWN, id="c"),
-        replace(SHOWN, born=51.0),
-        replace(SHOWN, born=None),
+        replace(SHOWN, registered=51.0),
+        replace(SHOWN, registered=None),
         replace(SHOWN, address="10.0.0.2:9095"),
         replace(SHOWN, zone=""),
         replace(SHOWN, tokens=Tokens(3)),

@@ -76,9 +76,9 @@ class Known(Generic[T]):
 class Memo:
     """What one exporter caches. Members have their sorted tokens, one list for all views of a member.
 
-    The key of `members` is an entry of a stored value, that of `shards` a member's text on a ring page, that
-    of `rows` its row in a table without its heartbeat. That of `json_tokens` and `packed_tokens` is a list of
-    tokens as it stands there.
+    The key of `members` is an entry of a stored value, that of `shards` a member's text on a ring page. That
+    of `rows` is a member's row in a table without its heartbeat. That of `json_tokens` and `packed_tokens` is
+    a list of tokens as it stands there.
     """
 
     def __init__(self) -> None:

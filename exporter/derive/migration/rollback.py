@@ -32,7 +32,7 @@ def judge_rollback(now: Snapshot, migration: Migration, max_lag: float) -> Rollb
     if is_mixed(all_clients):
         advice = Culprit(Kind.TOLD, what=ADVICE["primaries-mixed"].text)
         return Rollback(Way.MIXED, safe=False, against=(advice,))
-    if phases & _STORE_STALE:
+    if phases & _STORE_STALE and where is not Phase.SWITCHED:
         return Rollback(way, safe=False)
     served = {client.key for client in clients}
     used = [key for key in keys if key.key in served]
@@ -42,7 +42,17 @@ def judge_rollback(now: Snapshot, migration: Migration, max_lag: float) -> Rollb
         return _leading(way, now, used, begun=migration.begun)
     if where is not Phase.SWITCHED or Phase.UNKNOWN in phases:
         return Rollback(way, safe=None)
-    return _switched(way, now, used, max_lag)
+    readers = (client for target in targets for client in target.clients)
+    return _switched(way, now, used, max_lag, _unwritten(all_clients, readers))
+
+
+def _unwritten(writing: list[ClientFacts], clients: Iterable[ClientFacts]) -> tuple[Culprit, ...]:
+    """The rings that clients would read from the store after the way back, and that a writer no longer writes
+    there. In the store such a ring is empty, or parts of it stand still.
+    """
+    stale = {client.key for client in writing if client.phase in _STORE_STALE}
+    returning = {client.key for client in clients if client.phase is Phase.SWITCHED}
+    return tuple(Culprit(Kind.STORE_NOT_WRITTEN, key=key) for key in sorted(stale & returning))
 
 
 def _leading(way: Way, now: Snapshot, keys: list[KeyFacts], *, begun: bool) -> Rollback:
@@ -66,9 +76,11 @@ def _lost(key: KeyFacts) -> Culprit:
     return Culprit(Kind.KEY_LOST, key=key.key, what=key.entry_noun, value=key.lost)
 
 
-def _switched(way: Way, now: Snapshot, keys: list[KeyFacts], max_lag: float) -> Rollback:
+def _switched(
+    way: Way, now: Snapshot, keys: list[KeyFacts], max_lag: float, unwritten: tuple[Culprit, ...]
+) -> Rollback:
     """The way back to a store that is mirrored to, and the reasons against it."""
-    stale = tuple(found for key in keys if (found := _staleness(key, max_lag)))
+    stale = (*unwritten, *(found for key in keys if (found := _staleness(key, max_lag))))
     not_responding = _not_responding(now)
     unknown = [*not_responding, *_stores_unread(now), *(found for key in keys if (found := _doubt(key)))]
     if not keys:

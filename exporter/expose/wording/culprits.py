@@ -188,6 +188,7 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.NO_RING_READ: "no ring of theirs was read",
         Kind.STORE_NOT_READ: "the external store is not read",
         Kind.STORE_LACKS_KEY: "the store lacks {key}",
+        Kind.STORE_NOT_WRITTEN: "the store no longer gets every write of {key}",
         Kind.STORE_LACKS_MEMBERS: "the store lacks {value} of {of: members} of {key}",
         Kind.STORE_BEHIND: "the store is {value:.0f} s behind in {key}",
         Kind.STORE_KEY_NOT_COMPARED: "the store's {key} was not compared",

@@ -51,7 +51,7 @@ def text(found: Rollback) -> str:
     if found.way is not Way.SWITCHED:
         return f"{way}. Part of it is unknown: {reasons}." if reasons else f"{way}."
     if found.safe is False:
-        return f"{way}, for these reasons: {reasons}."
+        return f"{way}. Do not do this now, for these reasons: {reasons}."
     return f"{way}, and part of it is unknown: {reasons}." if reasons else f"{way}."
 
 

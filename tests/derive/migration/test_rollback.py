@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from exporter.model.pages import Outcome
-from tests.derive.build import CLIENTS, INGESTER, Fleet, client, member, ring
+from tests.derive.build import CLIENTS, COMPACTOR, INGESTER, Fleet, client, member, ring
 
 Change = Callable[[Fleet], None]
 
@@ -57,6 +57,27 @@ def _one_down(fleet: Fleet) -> None:
     fleet.processes[2].up = False
 
 
+def _one_arrived(fleet: Fleet) -> None:
+    _all(primary="memberlist")(fleet)
+    fleet.processes[0].clients = tuple(client(name, **ALONE) for name in CLIENTS)
+
+
+ALONE = {"primary": "", "stores": (), "mirror": None, "requests": {("memberlist", "CAS"): 9.0}}
+
+
+def _ingesters_arrived(*readers: str) -> Change:
+    """The ingester ring is only on memberlist, the compactor ring is switched; so are these readers."""
+
+    def apply(fleet: Fleet) -> None:
+        reads = {("memberlist", "GET"): 9.0}
+        watching = [client(name, primary="memberlist", requests=reads) for name in readers]
+        for process in fleet.processes:
+            moving = client("compactor-lifecycler", primary="memberlist")
+            process.clients = (client("ingester-lifecycler", **ALONE), moving, *watching)
+
+    return apply
+
+
 WAYS: list[tuple[str, Change, bool | None, str]] = [
     ("multi", _all(mirror=False), True, "no client reads memberlist yet"),
     ("mirroring", _all(), True, "the external store is the primary"),
@@ -65,6 +86,19 @@ WAYS: list[tuple[str, Change, bool | None, str]] = [
     ("the store lacks members", _switched(_shrunk), False, f"lacks 2 of 3 members of {INGESTER}."),
     ("the store lacks the key", _switched(_gone), False, f"reasons: the store lacks {INGESTER}."),
     ("the store does not answer", _switched(_silent), None, f"the store's {INGESTER} was not compared"),
+    ("no reader of a ring that only memberlist has", _ingesters_arrived(), True, "as good as its last"),
+    (
+        "a reader of a ring that only memberlist has",
+        _ingesters_arrived("ingester-ring"),
+        False,
+        f"reasons: the store no longer gets every write of {INGESTER}.",
+    ),
+    (
+        "a writer that is only on memberlist already",
+        _one_arrived,
+        False,
+        f"reasons: the store no longer gets every write of {COMPACTOR}; ",
+    ),
     ("a process does not answer", _switched(_one_down), None, "10.0.0.3:80 does not answer"),
     ("primaries are mixed", _one_switched, False, "Find the store with the complete rings"),
     ("detached", _all(primary="memberlist", mirror=False), False, "the store is stale"),

@@ -82,7 +82,7 @@ WAYS = [
     (Rollback(Way.SWITCHED, safe=True), f"{SWITCHED}."),
     (
         Rollback(Way.SWITCHED, safe=False, against=(LACKS,)),
-        f"{SWITCHED}, for these reasons: the store lacks collectors/ring.",
+        f"{SWITCHED}. Do not do this now, for these reasons: the store lacks collectors/ring.",
     ),
     (
         Rollback(Way.SWITCHED, unknown=(DOWN,)),
