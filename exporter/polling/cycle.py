@@ -227,7 +227,7 @@ class Poller:
 
     def _has_turn(self, visit: Visit, read_at: float) -> bool:
         sweep = self.snapshot.sweep_seconds if self.snapshot else None
-        if not sweep:  # not known yet, or no process is prompt
+        if not sweep:  # the first cycle, or no process is prompt
             return is_first(visit.target.name, self.number, len(self._memories))
         return is_due(read_at or visit.memory.since, self.now(), sweep, self.plan.interval)
 

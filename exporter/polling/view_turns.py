@@ -109,8 +109,8 @@ def is_due(read_at: float, now: float, sweep: float, interval: float) -> bool:
 
 
 def is_first(name: str, cycle: int, everybody: int) -> bool:
-    """As `is_due`, while it is not known how long a sweep takes: a few processes in each cycle, in turn. If
-    each of a thousand slow processes was asked for its dozen pages, they would all be late.
+    """As `is_due`, while there is no sweep: a few processes in each cycle, in turn. A dozen requests to each
+    of a thousand slow processes would make all of them late.
     """
     cycles = math.ceil(everybody / FIRST_TIME)
     return crc32(name.encode()) % cycles == cycle % cycles
