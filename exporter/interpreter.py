@@ -13,9 +13,9 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 
-MANY = 300_000  # new objects that are visited even within a cycle: three times those of a thousand processes
+MANY = 1_000_000  # new objects, less those freed, that are visited even within a cycle
 NEVER = 1_000_000_000
-GROWTH = 2  # times as many objects as after any earlier cycle
+GROWTH = 2  # times as many new objects as after any earlier cycle
 MARGIN = 20_000  # objects beside it, in which small fleets differ from cycle to cycle
 SWITCH = 0.001  # seconds; a thread that decodes lets the loop wait so long, several times in a round
 
@@ -38,14 +38,13 @@ def keep_loop_free() -> None:
 
 @dataclass(slots=True)
 class Growth:
-    """How many objects there were after any earlier cycle. `check` after each cycle."""
+    """How many new objects there were after any earlier cycle, less those freed. `check` after each cycle."""
 
     most: int = 0
 
     def check(self) -> None:
-        """Collect all garbage where the objects have become many more."""
-        count = len(gc.get_objects())
-        if self.most and count > GROWTH * self.most + MARGIN:
+        """Collect all garbage where the new objects have become many more."""
+        if self.most and gc.get_count()[0] > GROWTH * self.most + MARGIN:
             gc.collect()
-            count = len(gc.get_objects())
-        self.most = max(self.most, count)
+        self.most = max(self.most, gc.get_count()[0])
+        gc.set_threshold(MANY + GROWTH * self.most, NEVER, NEVER)

@@ -7,7 +7,7 @@ import sys
 
 TRIED = """
 import gc, sys
-from exporter.interpreter import MANY, MARGIN, SWITCH, Growth, keep_loop_free
+from exporter.interpreter import MANY, MARGIN, NEVER, SWITCH, Growth, keep_loop_free
 keep_loop_free()
 assert sys.getswitchinterval() == SWITCH and gc.get_freeze_count() > 1000
 class Circle: pass
@@ -29,10 +29,10 @@ growth.check()
 assert set(collections) == {2} and left() == len(kept)  # they piled up
 collections.clear()
 growth.check()
-assert not collections
+assert not collections and gc.get_threshold()[1:] == (NEVER, NEVER)
 
-circles(MANY + 1)  # within one cycle
-assert set(collections) == {0} and left() < MANY
+circles(gc.get_threshold()[0] + 1)  # within one cycle
+assert set(collections) == {0} and left() < MANY // 2
 """
 
 
