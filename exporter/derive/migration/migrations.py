@@ -90,7 +90,9 @@ def _of_clients(
         arrived=tuple(sorted(there)),
     )
     not_responding = tuple(target.name for target in fleet.targets if not target.up)
-    rollout = _rollout(writing, not_responding, old.rollout if old else None, now)
+    rollout = None
+    if not _is_switched_in_part(clients):
+        rollout = _rollout(writing, not_responding, old.rollout if old else None, now)
     if rollout is not None and not rollout.by_switch:
         was = kv_clients.writing(c for target in running for c in target.clients if c.migration == name)
         rollout = replace(rollout, by_switch=_is_by_switch(rollout.into, _phases(writing), _phases(was)))
@@ -125,6 +127,19 @@ def _uniform(moving: Iterable[ClientFacts], fleet: JudgedFleet) -> bool | None:
     if agreed and (fleet.unsure.fail or any(map(is_blind, fleet.targets))):
         return None
     return agreed
+
+
+def _is_switched_in_part(clients: Iterable[ClientFacts]) -> bool:
+    """Whether mirroring was switched on for a process, as one of its readers shows, and no writer there
+    follows. That process waits for no restart.
+    """
+    by_target: dict[str, set[tuple[bool, Phase]]] = {}
+    for client in clients:
+        by_target.setdefault(client.target, set()).add((client.writes, client.phase))
+    return any(
+        (False, Phase.MIRRORING) in found and {phase for writes, phase in found if writes} == {Phase.MULTI}
+        for found in by_target.values()
+    )
 
 
 def _rollout(
