@@ -56,7 +56,14 @@ class Exporter:
 
     async def value(self, name: str, **labels: str) -> float | None:
         """The value of one series; `None` where there is none."""
-        return (await self.samples()).get(name, {}).get(tuple(sorted(labels.items())))
+        return (await self.series(name)).get(tuple(sorted(labels.items())))
+
+    async def series(self, name: str) -> dict[Labels, float]:
+        """All series of one metric by labels. Only its lines are parsed: who waits asks twenty times a second."""
+        status, text = await self.get("/metrics")
+        assert status == 200, text
+        lines = (line for line in text.splitlines(keepends=True) if line.startswith(f"kvmigration_{name}"))
+        return samples_in("".join(lines)).get(name, {})
 
     async def until(self, what: Callable[[], Awaitable[object]], about: str = "") -> None:
         """Wait until a question is answered with something true."""

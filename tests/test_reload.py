@@ -51,7 +51,7 @@ async def test_each_bad_file_keeps_the_running_configuration_by_post_and_by_sign
     assert len(BAD) > 20
     async with running(tmp_path) as (server, _, path):
         good, before = path.read_bytes(), await server.get("/config")
-        targets = len((await server.samples())["target_up"])
+        targets = len(await server.series("target_up"))
         for number, bad in enumerate(BAD):
             path.write_bytes(bad.read_bytes())
             status, told = await server.reload()
@@ -71,7 +71,7 @@ async def test_each_bad_file_keeps_the_running_configuration_by_post_and_by_sign
         assert (await server.reload())[0] == 200
         assert await server.value(OK) == 1
         await server.cycles()
-        up = (await server.samples())["target_up"]
+        up = await server.series("target_up")
         assert (len(up), set(up.values())) == (targets, {1.0})
         assert "hunter2" not in "".join(server.said)
     row("A reload with a bad file, by POST and by SIGHUP", f"{len(BAD)} files")
@@ -133,12 +133,12 @@ async def test_targets_stores_and_interval_change(tmp_path: Path) -> None:
         written(path, quick(demo, interval="700ms"))
         assert (await server.reload())[0] == 200
         await server.until(partial(server.value, "store_up", store="consul"), "the store is back")
-        assert len((await server.samples())["target_up"]) == len(all_urls)
+        assert len(await server.series("target_up")) == len(all_urls)
         assert "interval: 700ms" in (await server.get("/config"))[1]
 
 
 async def seen_alone(server: Exporter, name: str) -> bool:
-    up = (await server.samples())["target_up"]
+    up = await server.series("target_up")
     return len(up) == 1 and any(name in dict(labels)["target"] for labels in up)
 
 
@@ -194,11 +194,11 @@ async def test_a_reload_while_a_cycle_hangs_is_taken_and_the_cycle_ends(tmp_path
 
 
 async def has_series(server: Exporter, name: str) -> bool:
-    return name in await server.samples()
+    return bool(await server.series(name))
 
 
 async def is_gone(server: Exporter, name: str) -> bool:
-    up = (await server.samples()).get("target_up", {})
+    up = await server.series("target_up")
     return bool(up) and not any(dict(labels)["target"] == name for labels in up)
 
 

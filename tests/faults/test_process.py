@@ -29,7 +29,7 @@ WALK = (Phase.SWITCHED, Phase.MIRRORING, Phase.DETACHED, Phase.MULTI)
 
 
 async def rejections(server: Exporter) -> float:
-    return sum((await server.samples()).get("foreign_label_rejections_total", {}).values())
+    return sum((await server.series("foreign_label_rejections_total")).values())
 
 
 async def counted(server: Exporter, wanted: float) -> bool:
@@ -128,14 +128,14 @@ async def test_out_of_descriptors_it_lives_on_and_recovers(tmp_path: Path) -> No
 
 async def many_down(server: Exporter, count: int) -> bool:
     try:
-        up = (await server.samples()).get("target_up", {})
+        up = await server.series("target_up")
     except OSError:  # no descriptor to answer us either
         return False
     return sum(value == 0 for value in up.values()) >= count
 
 
 async def all_up(server: Exporter, wanted: set[str]) -> bool:
-    up = (await server.samples()).get("target_up", {})
+    up = await server.series("target_up")
     return (
         {dict(labels)["target"] for labels, value in up.items() if value}
         == wanted
@@ -210,7 +210,7 @@ async def quiet(server: Exporter, demo: Demo) -> None:
 
 async def is_in(server: Exporter, phase: Phase) -> bool:
     """Whether every client of every process is in a phase."""
-    clients = (await server.samples()).get("client_phase", {})
+    clients = await server.series("client_phase")
     return set(clients.values()) == {float(phase)}
 
 
