@@ -59,7 +59,7 @@ class Exporter:
         return (await self.series(name)).get(tuple(sorted(labels.items())))
 
     async def series(self, name: str) -> dict[Labels, float]:
-        """All series of one metric by labels. Only its lines are parsed: who waits asks twenty times a second."""
+        """All series of a metric, by labels. Only its lines are parsed: it is asked twenty times a second."""
         status, text = await self.get("/metrics")
         assert status == 200, text
         lines = (line for line in text.splitlines(keepends=True) if line.startswith(f"kvmigration_{name}"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -13,10 +15,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
+from unittest.mock import patch
 
 import pytest
 import yaml
 
+from exporter.cli.arguments import run as run_command
 from exporter.demo import DemoSettings
 from exporter.model.pages import Phase
 from tests.cli.guarded import guarded
@@ -83,7 +87,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 
 def run(command: str, place: Place, **more: str) -> tuple[int, str, str]:
-    """Run what a row shows. One that goes on is interrupted once it has answered."""
+    """Run what a row shows: here, or as a process where its end is what the row is about. One that goes on is
+    interrupted once it has answered.
+    """
     words = shlex.split(command.replace("PROCESS", place.process))
     given = [word for word in words if re.match(r"[A-Z_]+=", word)]
     set_here = dict(word.split("=", 1) for word in given)
@@ -91,6 +97,8 @@ def run(command: str, place: Place, **more: str) -> tuple[int, str, str]:
     environment = {**kept, "KVMIGRATION_SERVER": place.server, "PYTHONPATH": str(ROOT), **set_here, **more}
     if words[len(given) + 1] == "doctor":
         del environment["KVMIGRATION_SERVER"]
+    if command not in [*ROWS["watch"], *ROWS["exit status"], *ROWS["environment"]]:
+        return _run_here(words[len(given) + 1 :], environment, place.folder)
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "exporter", *words[len(given) + 1 :]],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=place.folder,
@@ -102,6 +110,17 @@ def run(command: str, place: Place, **more: str) -> tuple[int, str, str]:
         process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=120)
     return process.returncode, first + out, err
+
+
+def _run_here(words: list[str], environment: dict[str, str], folder: Path) -> tuple[int, str, str]:
+    with (
+        contextlib.chdir(folder),
+        patch.dict(os.environ, environment, clear=True),
+        contextlib.redirect_stdout(io.StringIO()) as out,
+        contextlib.redirect_stderr(io.StringIO()) as err,
+    ):
+        status = run_command(words)
+    return status, out.getvalue(), err.getvalue()
 
 
 def test_the_page_has_every_row_and_no_other() -> None:
