@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import re
@@ -20,9 +19,9 @@ from unittest.mock import patch
 import pytest
 import yaml
 
-from exporter.cli.arguments import run as run_command
 from exporter.demo import DemoSettings
 from exporter.model.pages import Phase
+from tests.cli.conftest import said_here
 from tests.cli.guarded import guarded
 from tests.conftest import ROOT, free_base_port
 from tools.stage import INTERVAL, Stage
@@ -113,14 +112,9 @@ def run(command: str, place: Place, **more: str) -> tuple[int, str, str]:
 
 
 def _run_here(words: list[str], environment: dict[str, str], folder: Path) -> tuple[int, str, str]:
-    with (
-        contextlib.chdir(folder),
-        patch.dict(os.environ, environment, clear=True),
-        contextlib.redirect_stdout(io.StringIO()) as out,
-        contextlib.redirect_stderr(io.StringIO()) as err,
-    ):
-        status = run_command(words)
-    return status, out.getvalue(), err.getvalue()
+    with contextlib.chdir(folder), patch.dict(os.environ, environment, clear=True):
+        said = said_here(*words)
+    return said.status, said.out, said.err
 
 
 def test_the_page_has_every_row_and_no_other() -> None:

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from exporter.demo import Demo, DemoSettings
 from exporter.model.pages import Phase
-from tests.cli.conftest import fits
+from tests.cli.conftest import fits, said_here
 from tests.running import exporter
 
 pytestmark = pytest.mark.asyncio
@@ -20,6 +20,13 @@ SECONDS = 60.0
 
 
 async def _run(*arguments: str) -> tuple[int, str, str]:
+    """Run a command beside the loop that answers it."""
+    said = await asyncio.to_thread(said_here, *arguments)
+    return said.status, said.out, said.err
+
+
+async def _started(*arguments: str) -> tuple[int, str, str]:
+    """Run it as a process."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "exporter", *arguments),
         stdin=asyncio.subprocess.DEVNULL,
@@ -41,12 +48,12 @@ async def test_a_running_exporter_answers_check_and_status(tmp_path: Path) -> No
         async with exporter(config) as started:
             await started.cycles()
             server = f"http://{started.address}"
-            status, out, err = await _run("check", "switch-primary", "--server", server)
+            status, out, err = await _started("check", "switch-primary", "--server", server)
             assert (status, out.splitlines()[0]) == (0, "rings/switch-primary: open: every check passed."), (
                 out + err
             )
             assert (await _run("check", "switch-primary", "--server", server, "--for", "1s"))[0] == 0
-            status, out, _ = await _run("status", "--server", server)
+            status, out, _ = await _started("status", "--server", server)
             assert status == 0
             assert "phase mirroring (uniform, for " in out
             assert "Roll back (safe now): " in out
