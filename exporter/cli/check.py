@@ -133,8 +133,9 @@ def _advised(step: StepOut, args: argparse.Namespace) -> StepOut:
     if step.answer != "closed" or not _holds(step) or _asks(args):
         return step
     text = (
-        f"every check has passed, for {step.soaked_seconds:.0f} s of {step.soak_seconds:.0f} s; run with "
-        f"--for {format_duration(round(step.soak_seconds))}, or read a running exporter with --server"
+        f"every check has passed, for {math.floor(step.soaked_seconds)} s of {step.soak_seconds:.0f} s; "
+        f"run with --for {format_duration(round(step.soak_seconds))}, or read a running exporter with "
+        "--server"
     )
     return msgspec.structs.replace(step, headline=text)
 

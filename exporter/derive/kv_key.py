@@ -20,7 +20,7 @@ from exporter.derive.limits import Rules
 from exporter.derive.ring import health, partitions
 from exporter.derive.ring.agreed_settings import heartbeat_limit
 from exporter.derive.ring.quorum import margin
-from exporter.derive.ring.tokens import count_conflicts, shares
+from exporter.derive.ring.tokens import claimants, count_conflicts, shares
 from exporter.model.entry import PartitionState, State, Tokens
 from exporter.model.facts import KeyFacts, MemberFacts, SecondaryFacts, TargetFacts
 from exporter.model.pages import PartitionRing, Product, Ring
@@ -196,6 +196,7 @@ def _with_health(
         longest_transition=health.longest_transition(facts.members, world.now),
         oldest_age=health.oldest_age(facts.members),
         token_conflicts=None if lists is None else count_conflicts(lists),
+        token_claimants=() if lists is None else claimants(lists),
         without_tokens=health.without_tokens(facts.members, always=facts.ring in TOKEN_RINGS),
         orphaned=health.orphaned_members(facts.members),
         quorum_margin=_margin(facts, world) if facts.members or _is_shown(read) else None,

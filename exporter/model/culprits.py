@@ -175,6 +175,7 @@ class Kind(enum.StrEnum):
     KEY_NOT_READ = "key-not-read"
     KEY_LOST = "key-lost"
     STORE_NOT_READ = "store-not-read"
+    TOKENS_CLAIMED = "tokens-claimed"  # `value` tokens by `names`
     STORE_LACKS_KEY = "store-lacks-key"
     STORE_NOT_WRITTEN = "store-not-written"
     STORE_LACKS_MEMBERS = "store-lacks-members"
@@ -183,7 +184,6 @@ class Kind(enum.StrEnum):
     VIEWS_NOT_READ = "views-not-read"
     NO_RING_READ = "no-ring-read"
     # whatever it is about
-    VALUE_HIGH = "value-high"  # `value` of `what`
     UNREAD = "unread"  # `what` of it
     LOOKED_ONCE = "looked-once"
     TOLD = "told"  # by a source of targets or a store, in its own words: `what`

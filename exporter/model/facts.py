@@ -197,6 +197,7 @@ class KeyFacts:
     ahead: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))  # s into the future
     longest_transition: float | None = None  # of a member leaving, joining or pending, seconds; 0: none is
     token_conflicts: int | None = None
+    token_claimants: tuple[str, ...] = ()  # the members that claim these tokens
     without_tokens: tuple[str, ...] | None = None
     orphaned: tuple[str, ...] | None = None
     quorum_margin: int | None = None

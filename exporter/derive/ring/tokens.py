@@ -51,6 +51,7 @@ def _digest(lists: Lists) -> bytes:
 
 
 _CONFLICTS: Recent[int] = Recent()
+_CLAIMANTS: Recent[tuple[str, ...]] = Recent()
 _SHARES: Recent[Mapping[str, float]] = Recent()
 
 
@@ -61,6 +62,22 @@ def count_conflicts(lists: Lists) -> int:
     members of 512 tokens take some tens of milliseconds.
     """
     return _CONFLICTS.of(lists, _conflicts)
+
+
+def claimants(lists: Lists) -> tuple[str, ...]:
+    """The members that claim a token which another member claims too, by their ids."""
+    return _CLAIMANTS.of(lists, _claimants) if count_conflicts(lists) else ()
+
+
+def _claimants(lists: Lists) -> tuple[str, ...]:
+    members = [_once(tokens) for tokens in _arrays(lists)]
+    owner = np.repeat(np.arange(len(members), dtype=np.uint32), [each.size for each in members])
+    tokens = np.concatenate(members)
+    order = np.argsort(tokens, kind="stable")
+    tokens, owner = tokens[order], owner[order]
+    again = tokens[1:] == tokens[:-1]
+    names = tuple(lists)
+    return tuple(sorted(names[n] for n in {*owner[1:][again].tolist(), *owner[:-1][again].tolist()}))
 
 
 def _conflicts(lists: Lists) -> int:
@@ -99,6 +116,7 @@ def _shares(lists: Lists) -> Mapping[str, float]:
 def forget() -> None:
     """Drop all results, for a measurement."""
     _CONFLICTS.forget()
+    _CLAIMANTS.forget()
     _SHARES.forget()
 
 

@@ -178,7 +178,7 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.SETTING_ON: "{target} has {what}",
         Kind.BLOCKS_UNSHIPPED: "{target} has a block that was not shipped for {value: minutes}",
         Kind.ZONE_LEAVING: "{names:4} of zone {what} in {key}",
-        Kind.VALUE_HIGH: "{name}: {value} {what}",
+        Kind.TOKENS_CLAIMED: "{key}: {value: tokens} of {names:4}",
         Kind.LOOKED_ONCE: "{target} (read once)",
         Kind.PROCESS_DOWN: "{target} does not answer",
         Kind.PROCESS_SHOWS: "{target} ({what}{why})",

@@ -74,8 +74,8 @@ TEMPLATES: Final[Mapping[Told, str]] = MappingProxyType(
             "No member of {names} may be lost (replication factor): writes fail in a restart."
         ),
         Told.LABEL_UNVERIFIED: (
-            "Label verification is switched off on {count} of {of} processes: {first}. A member of any other "
-            "cluster that reaches one gets into the rings."
+            "Label verification is switched off on {count} of {of} processes: {names:3}. A member of any "
+            "other cluster that reaches one gets into the rings."
         ),
         Told.LABEL_DEFAULT: (
             "The cluster label {name:label} is the name of a product or a chart's default: another cluster "
@@ -239,7 +239,6 @@ def text(found: Finding) -> str:
         count=found.count,
         of=found.of,
         names=Names(found.names),
-        first=", ".join(found.names[:3]),
         others=Names(found.others),
         culprits=_listed(found),
         evidence=_evidence(found),

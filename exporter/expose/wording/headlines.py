@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -33,7 +34,7 @@ def bad(answer: str, failed: int, unknown: int, of: int) -> str:
 def soaking(soaked: float, soak: float) -> str:
     """The headline of a step that has to wait: for its soak, then for as many cycles as one reading needs."""
     opens = "; the step opens with the next cycles" if soaked >= soak else ""
-    return f"Closed: every check has passed, for {soaked:.0f} s of {soak:.0f} s{opens}."
+    return f"Closed: every check has passed, for {math.floor(soaked)} s of {soak:.0f} s{opens}."
 
 
 def answered(step: str, answer: str, headline: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.derive.ring.tokens import RING_SIZE, count_conflicts, shares
+from exporter.derive.ring.tokens import RING_SIZE, claimants, count_conflicts, shares
 from exporter.model.entry import Tokens
 
 rings = st.lists(st.lists(st.integers(0, 60) | st.integers(0, 2**32 - 1), max_size=12), max_size=8)
@@ -33,7 +33,10 @@ def named(lists: Iterable[Tokens]) -> dict[str, Tokens]:
 def test_conflicts_are_the_values_that_more_than_one_member_claims(members: list[list[int]]) -> None:
     claims = Counter(token for tokens in members for token in set(tokens))
     expected = sum(count > 1 for count in claims.values())
-    assert count_conflicts(named(map(held, members))) == expected
+    lists = named(map(held, members))
+    assert count_conflicts(lists) == expected
+    claiming = {name for name, own in zip(lists, members, strict=True) if any(claims[t] > 1 for t in own)}
+    assert claimants(lists) == tuple(sorted(claiming))
 
 
 def test_nobody_and_nothing_have_no_conflicts() -> None:

@@ -179,7 +179,7 @@ WORDS: list[tuple[Culprit, str]] = [
         Culprit(Kind.GROUP_SHORT, key="k", what="read-write", value=1, of=2, limit=3),
         "k: 1 active of 2 in read-write, replication factor 3",
     ),
-    (Culprit(Kind.VALUE_HIGH, key="k", what="tokens", value=3), "k: 3 tokens"),
+    (Culprit(Kind.TOKENS_CLAIMED, key="k", value=1, names=("a", "b")), "k: 1 token of a, b"),
     (Culprit(Kind.NO_STORE_READABLE, what="dynamodb"), "dynamodb cannot be read"),
 ]
 

@@ -197,7 +197,7 @@ def no_token_conflicts(seen: Evidence) -> Answer:
     """No ring has a token twice."""
     return Answer(
         wrong=[
-            Culprit(Kind.VALUE_HIGH, key=key.key, what="tokens", value=key.token_conflicts)
+            Culprit(Kind.TOKENS_CLAIMED, key=key.key, value=key.token_conflicts, names=key.token_claimants)
             for key in seen.keys
             if key.token_conflicts
         ],
