@@ -13,6 +13,7 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
+from zlib_ng import zlib_ng
 
 from exporter.model.pages import Answer, Outcome, Reason, Target
 from exporter.sources.http.fetcher import Fetcher, FetchSettings, TargetAccess
@@ -82,7 +83,7 @@ async def endless_error(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
 
 
 def _bomb(size: int) -> bytes:
-    return response(gzip.compress(bytes(size)), headers={"Content-Encoding": "gzip"})
+    return response(zlib_ng.compress(bytes(size), 6, 31), headers={"Content-Encoding": "gzip"})
 
 
 def _gzip(body: bytes) -> bytes:
