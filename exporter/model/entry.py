@@ -111,6 +111,21 @@ class Entry:
         """What is voted on beside the fields where views differ."""
         return ()
 
+    @property
+    def chosen(self) -> float | None:
+        """When its essence became what it is, where it says so."""
+        return None
+
+    def is_neighbour(self, other: Entry, period: float) -> bool:
+        """Whether one of the two is the other one a renewal later. One that was chosen before the other was
+        renewed is not.
+        """
+        here, there = self.time, other.time
+        if here is None or there is None or not 0 < abs(here - there) <= period:
+            return False
+        chosen = (self if here > there else other).chosen
+        return chosen is None or chosen >= min(here, there)
+
     def same(self, other: Entry) -> bool:
         """Whether only the time can differ, by a cheap comparison: it is so for nearly all pairs."""
         return self is other
@@ -263,6 +278,11 @@ class Replica(Entry):
     def essence(self) -> str:
         """The elected replica."""
         return self.replica
+
+    @property
+    def chosen(self) -> float | None:
+        """When it was elected; Cortex does not say."""
+        return self.elected_at
 
     @property
     def fields(self) -> Fields:

@@ -68,3 +68,22 @@ def test_another_heartbeat_makes_another_member_and_leaves_what_has_none_as_it_i
     assert Member("m", zone="a", time=9.0).renewed(1.0) == Member("m", zone="a", time=1.0)
     partition = Partition(3, PartitionState.ACTIVE, 9.0)
     assert partition.renewed(1.0) is partition
+
+
+@pytest.mark.parametrize(
+    ("later", "neighbours"),
+    [
+        (Replica("b", 100.0), True),
+        (Replica("b", 100.0, elected_at=95.0), True),
+        (Replica("b", 100.0, elected_at=20.0), False),
+        (Replica("b", 120.0), False),
+        (Replica("b", 90.0), False),
+        (Replica("b"), False),
+    ],
+    ids=["does not say", "elected since", "elected long before", "long after", "at the same time", "no time"],
+)
+def test_an_entry_is_a_renewal_later_unless_it_was_so_before_the_other(
+    later: Replica, neighbours: bool
+) -> None:
+    first = Replica("a", 90.0, elected_at=10.0)
+    assert first.is_neighbour(later, 15.0) is later.is_neighbour(first, 15.0) is neighbours

@@ -330,7 +330,10 @@ def _tracker_views(up: tuple[Seen, ...]) -> Iterable[View]:
 
 
 def _tracked(page: TrackerPage) -> Mapping[str, Replica]:
-    return {f"{e.user}/{e.cluster}": Replica(e.replica, e.received_at) for e in page.entries}
+    return {
+        f"{e.user}/{e.cluster}": Replica(e.replica, e.received_at, elected_at=e.elected_at)
+        for e in page.entries
+    }
 
 
 def _has_gossip(seen: Observation) -> bool:

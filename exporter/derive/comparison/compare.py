@@ -169,10 +169,9 @@ class _Walk:
 
     def _one_heartbeat(self, mine: Entry, theirs: Entry) -> bool:
         """Whether the two are neighbours in time: the same member one heartbeat later."""
-        left, right = mine.time, theirs.time
         if mine.renewal is Renewal.NONE:
-            return self._is_recent(max(left or 0.0, right or 0.0))
-        return left is not None and right is not None and 0 < abs(left - right) <= self.at.period
+            return self._is_recent(max(mine.time or 0.0, theirs.time or 0.0))
+        return mine.is_neighbour(theirs, self.at.period)
 
     def _is_recent(self, when: float | None) -> bool:
         """Whether something is less than a period old by the primary's clock, or about to be."""

@@ -40,8 +40,12 @@ def failovers(views: Iterable[View], past: Failovers, now: float, period: float)
 
 
 def _is_one_update(told: Iterable[Replica], period: float) -> bool:
-    times = [replica.time for replica in told if replica.time is not None]
-    return len(times) > 1 and 0 < max(times) - min(times) <= period
+    dated = sorted((replica for replica in told if replica.time is not None), key=_time)
+    return len(dated) > 1 and dated[0].is_neighbour(dated[-1], period)
+
+
+def _time(replica: Replica) -> float:
+    return replica.time or 0.0
 
 
 def under_way(found: Failovers, now: float, period: float) -> frozenset[str]:

@@ -64,14 +64,18 @@ def test_what_a_process_named_otherwise_is_kept_until_it_is_read_again(
     assert odd_of(*views, past=past) == odd
 
 
-def has(number: int, replica: str, at: float) -> View:
-    return view(f"p-{number}", {"u/1": Replica(replica, NOW + at)}, clock=NOW, read_at=NOW)
+def has(number: int, replica: str, at: float, elected: float | None = None) -> View:
+    since = None if elected is None else NOW + elected
+    entry = Replica(replica, NOW + at, elected_at=since)
+    return view(f"p-{number}", {"u/1": entry}, clock=NOW, read_at=NOW)
 
 
 @pytest.mark.parametrize(
     ("views", "past", "excused"),
     [
         ((has(1, "a", -15), has(2, "b", 0)), {}, True),  # the election is one update old
+        ((has(1, "a", -15, -900), has(2, "b", 0, -1)), {}, True),  # and says so
+        ((has(1, "a", -15, -900), has(2, "b", 0, -600)), {}, False),  # the newest was elected long before
         ((has(1, "a", 0), has(2, "a", -15)), {}, False),  # none: nothing to excuse
         ((has(1, "a", 0), has(2, "b", 0)), {}, False),  # two elected at the same time
         ((has(1, "a", -40), has(2, "b", 0)), {}, False),  # missed gossip for longer than an update
