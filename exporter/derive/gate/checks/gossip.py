@@ -167,7 +167,8 @@ def _labels(seen: Evidence) -> tuple[dict[str, list[str]], list[Culprit]]:
 @check(
     "labels-agree",
     "All processes are configured with the same cluster label.",
-    "Roll the label out in three steps, as the page shows.",
+    "If one process has another label, correct its label and restart it. In a label rollout, take its next "
+    "step.",
     f"{DOC}#rolling-out",
     CONFIGURED,
 )
