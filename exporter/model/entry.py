@@ -113,12 +113,12 @@ class Entry:
 
     @property
     def chosen(self) -> float | None:
-        """When its essence became what it is, where it says so."""
+        """When its essence was chosen, unix seconds; `None` where that is not shown."""
         return None
 
     def is_neighbour(self, other: Entry, period: float) -> bool:
-        """Whether one of the two is the other one a renewal later. One that was chosen before the other was
-        renewed is not.
+        """Whether both are the same entry, one renewal apart. An entry that was chosen before the earlier one
+        was renewed is another entry.
         """
         here, there = self.time, other.time
         if here is None or there is None or not 0 < abs(here - there) <= period:
@@ -281,7 +281,7 @@ class Replica(Entry):
 
     @property
     def chosen(self) -> float | None:
-        """When it was elected; Cortex does not say."""
+        """When it was elected; Cortex does not show it."""
         return self.elected_at
 
     @property
