@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ from tests.evidence.changes import later
 from tests.evidence.lives import Episode, Life
 from tests.evidence.living import BY_PHASE, harmful, living
 
-MINUTES, LOOKS = 46, 28
+MINUTES, LOOKS, HEALTHY = 46, 28, 3  # the last one: looks before a fault begins
 EVERY = 3  # minutes between evaluations: nothing changes any more, and the rules end as with one each minute
 ANYTHING = {"cluster": ".*", "namespace": ".*", "job": ".+", "component": ".*", "key": ".*"}
 BESIDE: Mapping[str, str] = {
@@ -131,10 +132,13 @@ def disagreements(states: Mapping[str, Snapshot], where: Path) -> str:
 
 def states_of(step: str) -> Iterator[tuple[str, Snapshot]]:
     """A cluster before a step, healthy and with each fault that keeps the step closed."""
-    for fault in (None, *harmful(living(f"{step} agree", step, 12), step)):
-        life = Life(living(f"{step} agree", step, 12), step, "agree")
-        life.episodes = [Episode(fault, "agree", starts=60.0)] if fault else []
-        for _ in range(LOOKS):
+    began = Life(living(f"{step} agree", step, 12), step, "agree")
+    for _ in range(HEALTHY):
+        began.look()
+    for fault in (None, *harmful(began.made, step)):
+        life = replace(began, made=copy(began.made), looks=[], configs={**began.configs})
+        life.episodes = [Episode(fault, "agree")] if fault else []
+        for _ in range(LOOKS - HEALTHY):
             life.look()
         snapshot = life.past.snapshot
         assert snapshot is not None
