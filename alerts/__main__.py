@@ -76,30 +76,30 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _options(said: argparse.Namespace) -> Options:
+def _options(arguments: argparse.Namespace) -> Options:
     return Options(
-        selector=said.selector.strip().strip("{}"),
-        loki_selector=said.loki_selector.strip().strip("{}"),
-        cluster_label=said.cluster_label,
-        namespace_label=said.namespace_label,
-        job_label=said.job_label,
-        labels=dict(said.label),
-        runbook_base=said.runbook_base.rstrip("/"),
-        dashboard_base=said.dashboard_base.rstrip("/"),
-        scale=said.scale_durations,
+        selector=arguments.selector.strip().strip("{}"),
+        loki_selector=arguments.loki_selector.strip().strip("{}"),
+        cluster_label=arguments.cluster_label,
+        namespace_label=arguments.namespace_label,
+        job_label=arguments.job_label,
+        labels=dict(arguments.label),
+        runbook_base=arguments.runbook_base.rstrip("/"),
+        dashboard_base=arguments.dashboard_base.rstrip("/"),
+        scale=arguments.scale_durations,
     )
 
 
 def run(arguments: list[str]) -> int:
     """Write the files and give 0; with `--check`, give 1 and name the files that differ."""
-    said = _parser().parse_args(arguments)
-    options = _options(said)
-    built: Path = said.output or BUILT
-    page: Path = said.output / PAGE.name if said.output else PAGE
+    given = _parser().parse_args(arguments)
+    options = _options(given)
+    built: Path = given.output or BUILT
+    page: Path = given.output / PAGE.name if given.output else PAGE
     wanted = {built / name: text for name, text in files(options).items()} | {page: documentation(options)}
-    if not said.output:
+    if not given.output:
         wanted |= runbooks()
-    return write_or_compare(wanted, "python -m alerts", only_compare=said.check)
+    return write_or_compare(wanted, "python -m alerts", only_compare=given.check)
 
 
 if __name__ == "__main__":

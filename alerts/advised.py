@@ -49,6 +49,6 @@ def _with_minutes(name: str, text: str) -> str:
     return _RESOLVES.sub(f"The alert resolves {max(keeps) / 60:g} minutes after", text) if keeps else text
 
 
-def _block(found: re.Match[str]) -> str:
-    text = GUARD if found[1] == "guard" else ADVICE[found[1]].text
-    return f"<!-- advice: {found[1]} -->\n{text}\n<!-- end of advice -->"
+def _block(match: re.Match[str]) -> str:
+    text = GUARD if match[1] == "guard" else ADVICE[match[1]].text
+    return f"<!-- advice: {match[1]} -->\n{text}\n<!-- end of advice -->"

@@ -36,7 +36,7 @@ SAME_FAULT: Mapping[str, str] = {
 
 
 def _about(name: str) -> frozenset[str]:
-    return frozenset(told for alert in ALERTS if alert.name == name for told in alert.about)
+    return frozenset(finding for alert in ALERTS if alert.name == name for finding in alert.about)
 
 
 def _effects(name: str) -> Iterable[str]:

@@ -128,8 +128,8 @@ class Options:
         chosen = "&".join(f"var-{name}={{{{ $labels.{name} | urlquery }}}}" for name in fleet)
         query = f"?{chosen}" if chosen else ""
         dashboard = self.dashboard_base and f"{self.dashboard_base}/d/kvmigration-{board}{query}"
-        told = {"runbook_url": runbook, "dashboard_url": dashboard}
-        return {name: url for name, url in told.items() if url}
+        addresses = {"runbook_url": runbook, "dashboard_url": dashboard}
+        return {name: url for name, url in addresses.items() if url}
 
     def queries(self) -> Queries:
         """The query builder for these options."""

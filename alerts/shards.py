@@ -67,8 +67,8 @@ LOWEST = "migration_step_check:kvmigration_shard_check:min"
 EARLIEST = "migration:kvmigration_phase:earliest"
 
 
-def _together(found: Across) -> Text:
-    return lambda q: together(q, found(q))
+def _together(across: Across) -> Text:
+    return lambda q: together(q, across(q))
 
 
 def _by_check(found: dict[str, Across], *labels: str) -> Text:
@@ -162,8 +162,8 @@ def _pausing(q: Queries) -> str:
 def _held(q: Queries) -> str:
     """Since when all checks of a step have passed, in every part and across, 0 where they have not."""
     parts = most(q, s.SHARD_HELD_SINCE_TIMESTAMP_SECONDS, *STEP)
-    told = f"count {q.by(*STEP)} ({q.series(s.SHARD_HELD_SINCE_TIMESTAMP_SECONDS)})"
-    everywhere = f"{told} == {q.on()} group_left () count {q.by()} ({q.series(s.SHARDS)})"
+    since = f"count {q.by(*STEP)} ({q.series(s.SHARD_HELD_SINCE_TIMESTAMP_SECONDS)})"
+    everywhere = f"{since} == {q.on()} group_left () count {q.by()} ({q.series(s.SHARDS)})"
     across = f"({q.series(UNBROKEN)} > 0 and {q.on(*STEP)} {_holding(q)} and {q.on(*STEP)} ({everywhere}))"
     return (
         f"({across} >= {q.on(*STEP)} {parts}\nor {q.on(*STEP)}\n{parts} and {q.on(*STEP)} {across})\n"
@@ -237,8 +237,8 @@ def _uniform(q: Queries) -> str:
 
 
 def _views(q: Queries) -> str:
-    told = most(q, s.PART_OF[c.RING_VIEWS], "key", "ring", "view")
-    return f"{told} > 1\nor\n{contents(q)}\nor\n{told}"
+    views = most(q, s.PART_OF[c.RING_VIEWS], "key", "ring", "view")
+    return f"{views} > 1\nor\n{contents(q)}\nor\n{views}"
 
 
 def _counted(metric: Metric, record: str, *labels: str) -> Text:

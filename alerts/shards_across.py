@@ -122,14 +122,14 @@ def _unlabelled(q: Queries) -> str:
 
 def _labels(q: Queries) -> str:
     """How many different labels the processes are configured with, where there is more than one."""
-    told = q.series(s.PART_OF[c.GOSSIP_LABEL_TARGETS])
-    return f"count {q.by()} (count {q.by('label')} ({told} > 0)) > 1"
+    labels = q.series(s.PART_OF[c.GOSSIP_LABEL_TARGETS])
+    return f"count {q.by()} (count {q.by('label')} ({labels} > 0)) > 1"
 
 
 def _no_old_group(q: Queries) -> str:
     """No shard's rings have a member of the old group."""
-    told = q.series(s.SHARD_CHECK, 'check="old-group-present"')
-    return f"max {q.by()} ({told}) == 2 == {q.on()} min {q.by()} ({told})"
+    presence = q.series(s.SHARD_CHECK, 'check="old-group-present"')
+    return f"max {q.by()} ({presence}) == 2 == {q.on()} min {q.by()} ({presence})"
 
 
 def _clients(q: Queries, *matchers: str) -> str:
@@ -187,12 +187,12 @@ def _of_keys(found: Across) -> Across:
             (RINGS, f"{keyed} unless {q.on('serves')} {clients}"),
             *((name, keyed) for name in (LABELS, READ_WRITE, STORE)),
         ]
-        told = (
+        parts = (
             f'label_replace(\ngroup {q.by()} (\n{keys}\n),\n"migration", "{name}", "", ""\n)'
             for name, keys in asked
         )
         return "\nor\n".join(
-            [f"group {q.by('migration')} (\n{clients} and {q.on('serves')} {keyed}\n)", *told]
+            [f"group {q.by('migration')} (\n{clients} and {q.on('serves')} {keyed}\n)", *parts]
         )
 
     return across

@@ -67,8 +67,8 @@ class Child:
             raise RuntimeError("no pipes")
         self._process.stdin.write(order + "\n")
         self._process.stdin.flush()
-        told: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return told
+        result: dict[str, Any] = json.loads(self._process.stdout.readline())
+        return result
 
     def end(self) -> None:
         """Let it go."""
@@ -91,7 +91,7 @@ def main() -> int:
         targets, members = map(int, size.split("x"))
         raw.append(_measure(Size(targets, members, args.tokens, args.metrics_bytes), args))
         print(table([row_of(raw[-1])]), flush=True)
-    rows = [row_of(told) for told in raw]
+    rows = [row_of(result) for result in raw]
     print(table(rows))
     if not args.no_save:
         shown = cycles_of({row["targets"] for row in rows})
@@ -102,9 +102,9 @@ def main() -> int:
 def _measure(size: Size, args: argparse.Namespace) -> dict[str, Any]:
     """At rest, which is after the migration, beside the references; and while a step is next."""
     with _pages(size, Phase.MEMBERLIST) as (pages, urls):
-        told = _served(pages, urls, args)
+        result = _served(pages, urls, args)
     with _pages(size, Phase.MIRRORING) as (pages, urls):
-        return told | {"gate": _under_gate(pages, urls, args.cycles + 1)}
+        return result | {"gate": _under_gate(pages, urls, args.cycles + 1)}
 
 
 @contextmanager
@@ -129,48 +129,48 @@ def _exporter(pages: PageSet, urls: tuple[str, ...]) -> Child:
 
 def _under_gate(pages: PageSet, urls: tuple[str, ...], cycles: int) -> list[dict[str, Any]]:
     exporter = _exporter(pages, urls)
-    told = [_cycle(pages, exporter) for _ in range(cycles)]
+    results = [_cycle(pages, exporter) for _ in range(cycles)]
     exporter.end()
-    return told
+    return results
 
 
 def _served(pages: PageSet, urls: tuple[str, ...], args: argparse.Namespace) -> dict[str, Any]:
     exporter = _exporter(pages, urls)
-    told: dict[str, Any] = {"size": {"targets": pages.size.targets, "members": pages.size.members}}
-    told["idle"] = exporter.ask("idle")
-    told["cycles"] = [_cycle(pages, exporter) for _ in range(args.cycles)]
+    result: dict[str, Any] = {"size": {"targets": pages.size.targets, "members": pages.size.members}}
+    result["idle"] = exporter.ask("idle")
+    result["cycles"] = [_cycle(pages, exporter) for _ in range(args.cycles)]
     for order in ("scrape", "again", "series"):
-        told[order] = exporter.ask(order)
+        result[order] = exporter.ask(order)
     calls = pages.root / "calls.json"
     calls.write_text(json.dumps(exporter.ask("calls")["calls"]))
-    told["large"] = exporter.ask("large")
+    result["large"] = exporter.ask("large")
     if f"{pages.size.targets}x{pages.size.members}" == PROFILED:
         for _ in range(args.cycles):
             _cycle(pages, exporter, "sampled")
-        told["profile"] = exporter.ask("profile")["profile"]
+        result["profile"] = exporter.ask("profile")["profile"]
     exporter.end()
     floor = Child("floor", calls)
-    told["floor"] = [floor.ask("cycle") for _ in range(args.cycles)]
+    result["floor"] = [floor.ask("cycle") for _ in range(args.cycles)]
     floor.end()
     skipped = {"missing": "not asked for"}
-    told["curl"] = skipped if args.no_references else curl_and_jq(urls, pages.root)
-    told["prometheus"] = skipped if args.no_references else prometheus(urls, pages.root)
-    return told
+    result["curl"] = skipped if args.no_references else curl_and_jq(urls, pages.root)
+    result["prometheus"] = skipped if args.no_references else prometheus(urls, pages.root)
+    return result
 
 
 def _cycle(pages: PageSet, exporter: Child, order: str = "cycle") -> dict[str, Any]:
     """One cycle, with its bytes on the wire: /metrics is packed there."""
     pages.beat(time.time())
-    told = exporter.ask(order)
-    return told | {"wire": told["bytes"] - (1 - pages.packed_share) * told["packed"]}
+    result = exporter.ask(order)
+    return result | {"wire": result["bytes"] - (1 - pages.packed_share) * result["packed"]}
 
 
 def _value() -> dict[str, Any]:
     """The gossip value of the targets, in a process of its own."""
     command = [sys.executable, "-m", "bench.compare", "--value"]
     found = subprocess.run(command, check=True, capture_output=True, text=True)
-    told: dict[str, Any] = json.loads(found.stdout)
-    return told
+    value: dict[str, Any] = json.loads(found.stdout)
+    return value
 
 
 if __name__ == "__main__":

@@ -61,12 +61,12 @@ def measure(size: Size, phase: Phase, trees: tuple[Path, Path], cycles: int) -> 
         pages.write(time.time())
         with serving(root, size.targets) as urls, ExitStack() as stack:
             config = root / "config.yml"
-            told = {
+            result = {
                 "interval": "15s",
                 "targets": [{"static": {"urls": list(urls)}}],
                 "gossip": {"label": LABEL},
             }
-            config.write_text(yaml.safe_dump(told))
+            config.write_text(yaml.safe_dump(result))
             both = [stack.enter_context(running(tree, config)) for tree in trees]
             found = []
             for number in range(FIRST + cycles):

@@ -61,11 +61,11 @@ async def measured(work: Run) -> dict[str, Any]:
     ticking = asyncio.create_task(ticker.run())
     await asyncio.sleep(2 * TICK)
     wall, cpu = time.perf_counter(), time.process_time()
-    told = await work()
-    told |= {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+    result = await work()
+    result |= {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
     await asyncio.sleep(2 * TICK)
     ticking.cancel()
-    return told | {"stall": ticker.wall, "stall_cpu": ticker.cpu, "peak_mb": peak_mb()}
+    return result | {"stall": ticker.wall, "stall_cpu": ticker.cpu, "peak_mb": peak_mb()}
 
 
 class Recorded:

@@ -101,14 +101,14 @@ class Fleet:
 
     def metrics(self, number: int, wrong: tuple[str, float] | None) -> bytes:
         ring = self.ring(number, wrong)
-        told = METRICS.format(
+        text = METRICS.format(
             members=len(ring),
             oldest=min(member.timestamp for member in ring),
             tokens=sum(len(member.tokens) for member in ring),
-            seen=len(self.seen(number, wrong)),
+            seen=len(self.listed(number, wrong)),
             started=1_790_000_000,
         )
-        return told.encode()
+        return text.encode()
 
     def page(self, number: int, wrong: tuple[str, float] | None) -> bytes:
         return ring_page(self.ring(number, wrong), self.now)
@@ -116,7 +116,7 @@ class Fleet:
     def copy(self, number: int, wrong: tuple[str, float] | None) -> bytes:
         return stored({member.id: member for member in self.ring(number, wrong)}, True)
 
-    def seen(self, number: int, wrong: tuple[str, float] | None) -> Iterable[int]:
+    def listed(self, number: int, wrong: tuple[str, float] | None) -> Iterable[int]:
         return [number] if wrong and wrong[0] == ISOLATED else range(self.size)
 
     def memberlist(self, number: int, wrong: tuple[str, float] | None) -> bytes:
@@ -124,7 +124,7 @@ class Fleet:
         version = int((wrong[1] if wrong and stands else self.now) * self.size / PERIOD)
         members = [
             {"Name": f"{self.name(n)}-{n:08x}", "Addr": _host(n), "Port": 7946, "State": 0}
-            for n in self.seen(number, wrong)
+            for n in self.listed(number, wrong)
         ]
         return json.dumps({"SortedMembers": members, "Store": {RING: {"Version": version}}}).encode()
 

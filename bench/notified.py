@@ -46,16 +46,16 @@ class Notification:
 
 def of_job(sent: Iterable[Sent], job: str, offset: float) -> list[Notification]:
     """What was sent of a job, in the order of time."""
-    told = (
+    notifications = (
         Notification(one.at + offset, one.alert, one.severity, one.status) for one in sent if one.job == job
     )
-    return sorted(told, key=lambda one: one.at)
+    return sorted(notifications, key=lambda one: one.at)
 
 
-def _first(told: Iterable[Notification]) -> list[Notification]:
+def _first(notifications: Iterable[Notification]) -> list[Notification]:
     """Each alert once, the first time."""
     found: dict[tuple[str, str], Notification] = {}
-    for one in told:
+    for one in notifications:
         found.setdefault((one.alert, one.severity), one)
     return list(found.values())
 
@@ -68,12 +68,18 @@ def table(jobs: Sequence[Watched], minutes: float, after: float, note: str = "")
 
 def _row(job: Watched) -> str:
     ended = job.ended
-    sent = [told for told in job.told if told.status == "firing"]
+    sent = [notification for notification in job.notifications if notification.status == "firing"]
     firing = _first(sent)
-    lasting = [told for told in job.told if ended is None or told.at <= ended]
-    again = [told for told in lasting if told.status == "resolved" or (told in sent and told not in firing)]
-    during = [told for told in firing if ended is None or told.at <= ended]
-    late = [told for told in firing if ended is not None and told.at > ended]
+    lasting = [
+        notification for notification in job.notifications if ended is None or notification.at <= ended
+    ]
+    again = [
+        notification
+        for notification in lasting
+        if notification.status == "resolved" or (notification in sent and notification not in firing)
+    ]
+    during = [notification for notification in firing if ended is None or notification.at <= ended]
+    late = [notification for notification in firing if ended is not None and notification.at > ended]
     headline = "–" if job.headline is None else _minutes(job.headline - job.began)
     name = f"{job.play.name} to {job.play.to}" if job.play.to else job.play.name
     name += ", exporter restarted" if job.play.restarts else ""
@@ -84,12 +90,12 @@ def _row(job: Watched) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
-def _listed(told: Iterable[Notification], began: float) -> str:
+def _listed(notifications: Iterable[Notification], began: float) -> str:
     texts = [
         f"{one.alert.removeprefix('KVMigration')} ({one.severity}) {_minutes(one.at - began)}"
         if one.severity != "info"
         else f"[{one.alert.removeprefix('KVMigration')} {_minutes(one.at - began)}]"
-        for one in told
+        for one in notifications
     ]
     return ", ".join(texts) or "none"
 
@@ -97,8 +103,12 @@ def _listed(told: Iterable[Notification], began: float) -> str:
 def _resolved(job: Watched, firing: Sequence[Notification]) -> str:
     if job.ended is None or not firing:
         return "–"
-    ends = {(told.alert, told.severity): told.at for told in job.told if told.status == "resolved"}
-    if any((told.alert, told.severity) not in ends for told in firing):
+    ends = {
+        (notification.alert, notification.severity): notification.at
+        for notification in job.notifications
+        if notification.status == "resolved"
+    }
+    if any((notification.alert, notification.severity) not in ends for notification in firing):
         return "open"
     return _minutes(max(ends.values()) - job.ended)
 

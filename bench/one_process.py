@@ -148,8 +148,8 @@ def measure(kind: str, code: Path, base: int, seconds: float) -> dict[str, Any]:
         _answers(urls[0])
         config, listen = Path(directory) / "config.yml", f"127.0.0.1:{base + 91}"
         store = {"consul": {"url": f"http://127.0.0.1:{base + 900}"}}
-        told = {"interval": f"{INTERVAL}s", "targets": [{"static": {"urls": every}}], "stores": store}
-        config.write_text(yaml.safe_dump(told))
+        settings = {"interval": f"{INTERVAL}s", "targets": [{"static": {"urls": every}}], "stores": store}
+        config.write_text(yaml.safe_dump(settings))
         serve = ["-m", "exporter", "serve", "--config.file", str(config), "--web.listen-address", listen]
         served = _start([sys.executable, *serve], code, preexec_fn=group.enter)
         started.append(served)
@@ -241,16 +241,16 @@ def _cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def table(told: dict[str, dict[str, Any]]) -> str:
+def table(results: dict[str, dict[str, Any]]) -> str:
     """Both columns, a row for each attack."""
     lines = [
         "| one process of ten sends | cycles: longest, s | pages of the other nine lost | peak, MiB | "
         "longest silence of /-/healthy, /metrics, s | CPU of a core for that process |",
         "|---|---|---|---|---|---|",
     ]
-    columns = [column for column in ("before", "after") if column in told]
+    columns = [column for column in ("before", "after") if column in results]
     for kind in ("none", *KINDS):
-        cells = [_cells(told[column].get(kind), told[column].get("none")) for column in columns]
+        cells = [_cells(results[column].get(kind), results[column].get("none")) for column in columns]
         joined = [" → ".join(each) for each in zip(*cells, strict=True)]
         lines.append(f"| {WHAT[kind]} | {' | '.join(joined)} |")
     return "\n".join(lines) + "\n"
@@ -272,15 +272,15 @@ def _cells(row: dict[str, Any] | None, none: dict[str, Any] | None) -> tuple[str
     )
 
 
-def save(told: dict[str, dict[str, Any]], seconds: float) -> None:
+def save(results: dict[str, dict[str, Any]], seconds: float) -> None:
     """Write the numbers and the table."""
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "one-process.json").write_text(json.dumps(told, indent=1) + "\n")
-    after = told.get("after", {})
+    (RESULTS / "one-process.json").write_text(json.dumps(results, indent=1) + "\n")
+    after = results.get("after", {})
     measured = max((row["limit_mib"] for row in after.values()), default=memory_limit())
     numbers = {"measured": measured, "large": largest(), "more": extra(after), "least": needed(after)}
     head = HEAD.format(interval=INTERVAL, seconds=seconds, **numbers)
-    (RESULTS / "one-process.md").write_text(head + table(told))
+    (RESULTS / "one-process.md").write_text(head + table(results))
 
 
 def main() -> int:
@@ -292,13 +292,13 @@ def main() -> int:
     parser.add_argument("--base-port", type=int, default=28000)
     args = parser.parse_args()
     file = RESULTS / "one-process.json"
-    told: dict[str, dict[str, Any]] = json.loads(file.read_text()) if file.exists() else {}
+    results: dict[str, dict[str, Any]] = json.loads(file.read_text()) if file.exists() else {}
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for kind in args.kinds:
         row = measure(kind, args.code, args.base_port, args.seconds)
-        told.setdefault(args.column, {})[kind] = row
+        results.setdefault(args.column, {})[kind] = row
         print(json.dumps(row), flush=True)
-        save(told, args.seconds)
+        save(results, args.seconds)
     return 0
 
 

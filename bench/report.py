@@ -48,15 +48,15 @@ COLUMNS = (
 INTERVAL = 15.0
 
 
-def row_of(told: dict[str, Any]) -> dict[str, Any]:
+def row_of(result: dict[str, Any]) -> dict[str, Any]:
     """One size's numbers: medians over the cycles after the first, which stands apart as `first`."""
-    steady, floor = told["cycles"][1:], told["floor"][1:]
+    steady, floor = result["cycles"][1:], result["floor"][1:]
     cpu = statistics.median(c["cpu"] for c in steady)
-    targets = told["size"]["targets"]
-    curl, prom = told["curl"].get("cpu_per_process"), told["prometheus"].get("cpu_per_process")
+    targets = result["size"]["targets"]
+    curl, prom = result["curl"].get("cpu_per_process"), result["prometheus"].get("cpu_per_process")
     return {
         "targets": targets,
-        "members": told["size"]["members"],
+        "members": result["size"]["members"],
         "mb": statistics.median(c["bytes"] for c in steady) / 1e6,
         "cpu": cpu,
         "wall": statistics.median(c["wall"] for c in steady),
@@ -69,18 +69,18 @@ def row_of(told: dict[str, Any]) -> dict[str, Any]:
         "stall_ms": statistics.median(c["stall_cpu"] for c in steady) * 1000,
         "stall_wall_ms": statistics.median(c["stall"] for c in steady) * 1000,
         "floor_stall_ms": statistics.median(c["stall_cpu"] for c in floor) * 1000,
-        "above_idle_mb": max(c["peak_mb"] for c in steady) - told["idle"]["peak_mb"],
-        "series": told["series"]["series"],
-        "large_series": told["large"]["series"],
-        "large_render_ms": told["large"]["render_cpu"] * 1000,
-        "large_answer_ms": told["large"]["answer_cpu"] * 1000,
-        "render_ms": told["scrape"]["cpu"] * 1000,
-        "answer_ms": told["again"]["cpu"] * 1000,
+        "above_idle_mb": max(c["peak_mb"] for c in steady) - result["idle"]["peak_mb"],
+        "series": result["series"]["series"],
+        "large_series": result["large"]["series"],
+        "large_render_ms": result["large"]["render_cpu"] * 1000,
+        "large_answer_ms": result["large"]["answer_cpu"] * 1000,
+        "render_ms": result["scrape"]["cpu"] * 1000,
+        "answer_ms": result["again"]["cpu"] * 1000,
         "sweep": steady[-1]["sweep"],
-        "first_cpu": told["cycles"][0]["cpu"],
-        "first_wall": told["cycles"][0]["wall"],
+        "first_cpu": result["cycles"][0]["cpu"],
+        "first_wall": result["cycles"][0]["wall"],
         **{f"{name}_mb": mb for name, mb in _per_minute(steady, targets).items()},
-        **_under_gate(told["gate"][2:], targets),
+        **_under_gate(result["gate"][2:], targets),
     }
 
 
@@ -153,8 +153,8 @@ def save(rows: list[dict[str, Any]], raw: list[dict[str, Any]], notes: str, valu
     RESULTS.mkdir(exist_ok=True)
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    for told in raw:
-        if profile := told.pop("profile", ""):
+    for result in raw:
+        if profile := result.pop("profile", ""):
             (RESULTS / "profile.txt").write_text(profile)
     document = {"at": at, "machine": machine, "rows": rows, "value": value, "raw": raw}
     (RESULTS / "last.json").write_text(json.dumps(document, indent=1) + "\n")

@@ -42,14 +42,14 @@ class Sampling:
 
     def _count(self, innermost: FrameType) -> None:
         self.samples += 1
-        seen, frame = list[str](), innermost
+        visited, frame = list[str](), innermost
         while frame is not None:
             name = frame.f_code.co_filename
             if name.startswith(ROOT) and ".venv" not in name:
-                seen.append(f"{name[len(ROOT) + 1 :]} {frame.f_code.co_qualname}")
+                visited.append(f"{name[len(ROOT) + 1 :]} {frame.f_code.co_qualname}")
             frame = frame.f_back  # type: ignore[assignment] # the outermost frame has none
-        self.own[seen[0] if seen else "the event loop and the client's library"] += 1
-        self.with_callees.update(set(seen))
+        self.own[visited[0] if visited else "the event loop and the client's library"] += 1
+        self.with_callees.update(set(visited))
 
     def text(self, most: int = 40) -> str:
         """A table: per cent of the samples in the function itself, and with all that it called."""

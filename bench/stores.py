@@ -138,11 +138,11 @@ def watched(folder: Path, url: str, args: argparse.Namespace, straight: str) -> 
                 beat(straight)
             time.sleep(15)
         cpu, peak = used(exporter.pid)
-        seen = call(f"http://{listen}/metrics").decode()
+        page = call(f"http://{listen}/metrics").decode()
         share = (cpu - before) / (time.monotonic() - started)
         lines = [
             line
-            for line in seen.splitlines()
+            for line in page.splitlines()
             if line.startswith(("kvmigration_store_up", "kvmigration_store_keys"))
         ]
         sys.stdout.write(f"{' '.join(lines)}\nmemory {peak:.0f} MiB at most, {100 * share:.1f} % of a core\n")

@@ -83,14 +83,14 @@ class Watched:
     words: str = ""
     began: float = 0.0
     ended: float | None = None
-    told: list[Notification] = field(default_factory=list)
+    notifications: list[Notification] = field(default_factory=list)
 
     def look(self) -> None:
         """Note when the first warning that was not there before the fault is shown."""
         with contextlib.suppress(OSError, ValueError, KeyError):
-            said = self._warnings()
-            if self.headline is None and said != self.before:
-                self.headline, self.words = time.time(), said
+            warnings = self._warnings()
+            if self.headline is None and warnings != self.before:
+                self.headline, self.words = time.time(), warnings
 
     def rest(self) -> None:
         """Note the warnings before the fault."""
@@ -250,7 +250,7 @@ def play(arguments: argparse.Namespace) -> list[Watched]:
         end(jobs)
         wait(jobs, arguments.after * 60)
         for one in jobs:
-            one.told = notified.of_job(received.sent, one.play.job, offset)
+            one.notifications = notified.of_job(received.sent, one.play.job, offset)
         return jobs
 
 

@@ -16,7 +16,7 @@ from dashboards.fields import Json, override
 from dashboards.layout import Row, panel_id
 from dashboards.options import Options
 from dashboards.queries import Queries
-from dashboards.shows import Ask, Board, Columns, Look, Show
+from dashboards.shows import Ask, Board, Columns, Show, Style
 from exporter.errors import UsageError
 from exporter.expose import catalogue as c
 
@@ -69,7 +69,7 @@ class House:
             made.append({**kept, "editorMode": "code", "instant": instant, "range": not instant})
         return made
 
-    def _defaults(self, look: Look) -> Json:
+    def _defaults(self, look: Style) -> Json:
         optional = {"decimals": look.decimals, "min": look.low, "max": look.high}
         nothing = look.mappings[-1]["options"]["result"]["text"]
         return {
@@ -89,7 +89,7 @@ class House:
             "links": list(show.links),
         }
 
-    def _fields(self, look: Look, by_value: bool = True, **custom: Any) -> Json:
+    def _fields(self, look: Style, by_value: bool = True, **custom: Any) -> Json:
         colour = {"color": {"mode": "thresholds"}} if by_value else {}
         defaults = {**self._defaults(look), **colour, "custom": custom}
         return {"defaults": defaults, "overrides": list(look.overrides)}

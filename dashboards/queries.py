@@ -64,9 +64,12 @@ class Queries:
         """The gate's checks, the worst of each group: failed, unknown, passed. Only a `min` would let one
         exporter's unknown, NaN, pass for the verdict of another exporter.
         """
-        told = self.of(c.GATE_CHECK, *extra)
-        fails, unknown = f"0 * count by {by} ({told} == 0)", f"NaN * count by {by} ({told} != {told})"
-        return f"({fails} or {unknown} or min by {by} ({told}))"
+        verdicts = self.of(c.GATE_CHECK, *extra)
+        fails, unknown = (
+            f"0 * count by {by} ({verdicts} == 0)",
+            f"NaN * count by {by} ({verdicts} != {verdicts})",
+        )
+        return f"({fails} or {unknown} or min by {by} ({verdicts}))"
 
     def beyond_a_period(self, metric: Metric, *extra: str) -> str:
         """Seconds beyond one heartbeat period of the key; all seconds where the period is unknown."""
@@ -183,9 +186,9 @@ class Queries:
 
     def shards_missing(self) -> str:
         """How many shards are missing; no value where there are no shards."""
-        told = self.of(s.SHARDS)
-        there = f"count by {self.by()} (group by {self.by('shard')} ({told}))"
-        return f"sum(max by {self.by()} ({told}) - {there})"
+        expected = self.of(s.SHARDS)
+        there = f"count by {self.by()} (group by {self.by('shard')} ({expected}))"
+        return f"sum(max by {self.by()} ({expected}) - {there})"
 
     def component(self, name: str, *extra: str) -> str:
         """A selector of a component's own metric: its job is not the exporter's."""

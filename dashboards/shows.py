@@ -18,7 +18,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Style:
     """How a panel's values are shown."""
 
     unit: str = "short"
@@ -38,7 +38,7 @@ class Show:
     title: str
     text: str
     asks: Sequence[Ask]
-    look: Look = field(default_factory=Look)
+    look: Style = field(default_factory=Style)
     links: Sequence[Json] = ()
 
 

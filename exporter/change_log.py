@@ -27,14 +27,14 @@ class Narrator:
     """Writes the log of each snapshot."""
 
     def __init__(self) -> None:
-        self._told_at: float | None = None
+        self._written_at: float | None = None
         self._failing: Mapping[Names, _Failure] = {}
-        self._seen_up: frozenset[str] = frozenset()
+        self._answered: frozenset[str] = frozenset()
         self._none: Mapping[str, str] = {}
 
-    def tell(self, snapshot: Snapshot) -> None:
+    def write(self, snapshot: Snapshot) -> None:
         """Write what is new in a snapshot."""
-        if self._told_at is None:
+        if self._written_at is None:
             fleet = snapshot.fleet
             log.info(
                 "first cycle",
@@ -48,42 +48,42 @@ class Narrator:
                 headline=fleet.headline,
             )
         else:
-            for event in [e for e in snapshot.events if e.at > self._told_at][:MAX_LINES]:
+            for event in [e for e in snapshot.events if e.at > self._written_at][:MAX_LINES]:
                 log.info(event.text, kind=event.kind, subject=event.subject)
-        self._told_at = snapshot.at
+        self._written_at = snapshot.at
         self._pages(snapshot)
         self._no_targets(snapshot)
 
     def _pages(self, snapshot: Snapshot) -> None:
         pages = {(t.name, page.name): page for t in snapshot.targets for page in t.pages}
-        known = {target.name for target in snapshot.targets}
+        current = {target.name for target in snapshot.targets}
         failing = {
-            names: self._failing.get(names) or _Failure(page.reason, names[0] in self._seen_up)
+            names: self._failing.get(names) or _Failure(page.reason, names[0] in self._answered)
             for names, page in pages.items()
             if page.outcome is Outcome.FAILED
         }
-        fresh = [n for n in failing if n not in self._failing or pages[n].reason is not failing[n].reason]
-        self._tell_failures(fresh, pages)
-        self._tell_answers(names for names in self._failing if names in pages and names not in failing)
+        new = [n for n in failing if n not in self._failing or pages[n].reason is not failing[n].reason]
+        self._write_failures(new, pages)
+        self._write_answers(names for names in self._failing if names in pages and names not in failing)
         # A page that was not requested this time keeps its former state.
-        unasked = {n: f for n, f in self._failing.items() if n not in pages and n[0] in known}
+        unasked = {n: f for n, f in self._failing.items() if n not in pages and n[0] in current}
         now = {n: _Failure(pages[n].reason, f.answered) for n, f in failing.items()}
         self._failing = unasked | now
-        self._seen_up |= {target.name for target in snapshot.targets if target.up}
-        self._seen_up &= known
+        self._answered |= {target.name for target in snapshot.targets if target.up}
+        self._answered &= current
 
     def _no_targets(self, snapshot: Snapshot) -> None:
         """One line for a target that is probably no process of a product, when that is new or changes."""
         none = {target.name: culprits.name(target.why_none) for target in snapshot.targets if target.why_none}
-        fresh = [(name, why) for name, why in none.items() if self._none.get(name) != why]
-        for name, why in fresh[:MAX_LINES]:
+        new = [(name, why) for name, why in none.items() if self._none.get(name) != why]
+        for name, why in new[:MAX_LINES]:
             log.warning("target is none", target=name, why=why)
         self._none = none
 
-    def _tell_failures(self, fresh: Iterable[Names], pages: Mapping[Names, PageFacts]) -> None:
+    def _write_failures(self, new: Iterable[Names], pages: Mapping[Names, PageFacts]) -> None:
         """One line for all pages of a process that fail alike."""
         alike: dict[tuple[str, Reason | None, str], list[str]] = {}
-        for target, name in sorted(fresh):
+        for target, name in sorted(new):
             page = pages[target, name]
             alike.setdefault((target, page.reason, page.detail), []).append(name)
         for (target, reason, detail), names in list(alike.items())[:MAX_LINES]:
@@ -96,7 +96,7 @@ class Narrator:
                 detail=detail,
             )
 
-    def _tell_answers(self, answering: Iterable[Names]) -> None:
+    def _write_answers(self, answering: Iterable[Names]) -> None:
         alike: dict[tuple[str, bool], list[str]] = {}
         for target, name in sorted(answering):
             alike.setdefault((target, self._failing[target, name].answered), []).append(name)

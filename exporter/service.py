@@ -96,7 +96,7 @@ class Service:
 
     def _concluded(self, snapshot: Snapshot) -> None:
         self._growth.check()
-        self._narrator.tell(snapshot)
+        self._narrator.write(snapshot)
         self._timeline.take(snapshot)
 
     def _state(self, watch: Watch) -> ServerState:

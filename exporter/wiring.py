@@ -202,7 +202,7 @@ class Watch:
         return self.poller.share()[0]
 
     async def _after_cycle(self, snapshot: Snapshot) -> None:
-        self.discovery.gossip_heard(lists_of(snapshot))
+        self.discovery.take_lists(lists_of(snapshot))
         self.discovery.answered({target.url for target in snapshot.targets if target.up})
         if self._keeps:
             self.history_file.keep(self.poller.history)

@@ -76,7 +76,7 @@ def test_a_page_is_told_of_once_for_a_change(
     caplog.set_level(logging.INFO)
     narrator = Narrator()
     for number, targets in enumerate(cycles, start=1):
-        narrator.tell(cycle(number, **targets))
+        narrator.write(cycle(number, **targets))
     told = []
     for record in caplog.records:
         fields = getattr(record, "fields", {})

@@ -167,7 +167,7 @@ def test_a_configured_ring_has_its_configured_name_and_timeout_and_its_quorum(
     for metric in ("ring_quorum_margin", "secondary_lag_seconds", "key_phase"):
         assert seen.values(metric, "ring", key="collectors/ring").keys() == {name}
     margin = seen.check("enable-mirroring", "quorum-margin")
-    assert culprits.Seen.NO_QUORUM not in {one.kind for one in margin.evidence}
+    assert culprits.LookedKind.NO_QUORUM not in {one.kind for one in margin.evidence}
 
 
 def test_a_primary_switched_on_one_process_is_never_called_equal(replay: Start) -> None:

@@ -75,19 +75,19 @@ def _plan(
     root: Path, folders: tuple[str, ...], room_of: Callable[[tuple[str, ...]], str], texts: Mapping[str, str]
 ) -> Plan:
     rooms: dict[str, int] = {}
-    said, arrows = dict(texts), set[Arrow]()
+    labels, arrows = dict(texts), set[Arrow]()
     for path in house.modules(root, *folders):
         where = path.relative_to(root).with_suffix("").parts
         room = room_of(where)
         if not room:
             continue
         rooms[room] = rooms.get(room, 0) + (path.stem != "__init__")
-        if path.stem == "__init__" or (where[-1] == room and room not in said):
-            said.setdefault(room, _sentence(path))
+        if path.stem == "__init__" or (where[-1] == room and room not in labels):
+            labels.setdefault(room, _sentence(path))
         names = (tuple(name.split(".")) for _, name in house.imports(root, path))
         others = {room_of(name) for name in names if name[0] in ("exporter", "alerts", "dashboards")}
         arrows |= {(room, other) for other in others - {room, ""}}
-    return Plan(rooms, said, frozenset((one, other) for one, other in arrows if other in rooms))
+    return Plan(rooms, labels, frozenset((one, other) for one, other in arrows if other in rooms))
 
 
 def _sentence(path: Path) -> str:

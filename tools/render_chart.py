@@ -106,7 +106,7 @@ def plain() -> dict[str, str]:
 
 def _apart(documents: list[Manifest]) -> tuple[list[Manifest], list[Manifest]]:
     operators = [document for document in documents if document["apiVersion"].startswith("monitoring.")]
-    return [thing for thing in documents if thing not in operators], operators
+    return [document for document in documents if document not in operators], operators
 
 
 class _Dumper(yaml.SafeDumper):

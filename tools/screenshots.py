@@ -75,10 +75,10 @@ def main(arguments: list[str] | None = None) -> int:
 def take(chromium: Browser, scene: Scene, file: Path) -> int:
     """Play one scene and keep its picture; gives its size in bytes."""
     passes = SETTLE + INTERVAL * (scene.calm + scene.after)
-    told = replace(
+    settings = replace(
         scene.settings, start_phase=scene.phase, hold=True, manual=True, start_time=time.time() - passes
     )
-    with Stage(told, gate={"soak": "60s"}) as stage:
+    with Stage(settings, gate={"soak": "60s"}) as stage:
         stage.advance(SETTLE)
         stage.cycles(scene.calm)
         if scene.fault:

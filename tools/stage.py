@@ -137,8 +137,8 @@ class Stage(Served):
     async def begin(self) -> None:
         """Start the cluster, then run a cycle, then serve."""
         self.demo = await self.enter(Demo(self._settings))
-        told = {**self.demo.config(), "interval": f"{INTERVAL:g}s", **self._config}
-        self.watch = await self.enter(Watch(load_text(yaml.safe_dump(told))))
+        settings = {**self.demo.config(), "interval": f"{INTERVAL:g}s", **self._config}
+        self.watch = await self.enter(Watch(load_text(yaml.safe_dump(settings))))
         self.watch.poller.now = lambda: self.demo.cluster.now
         await super().begin()
 

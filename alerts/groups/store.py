@@ -28,7 +28,7 @@ def _unreachable(q: Queries, needed: str) -> str:
     return f"count {q.by()} ({down(q)})\nand {q.on()} ({q.writing_phase('min')} {needed})"
 
 
-def _says(harm: str) -> Alert:
+def _alert(harm: str) -> Alert:
     critical = harm == "primary"
     return Alert(
         "KVMigrationStoreUnreachable",
@@ -49,8 +49,8 @@ def _says(harm: str) -> Alert:
 GROUP = Group(
     "store",
     (
-        _says("primary"),
-        _says("secondary"),
+        _alert("primary"),
+        _alert("secondary"),
         Alert(
             "KVMigrationStoreReplaced",
             Severity.CRITICAL,

@@ -7,7 +7,7 @@ from dashboards import frame, limits
 from dashboards.layout import Band, Row, band
 from dashboards.panels import House
 from dashboards.queries import RATE
-from dashboards.shows import Ask, Board, Columns, Look, Show
+from dashboards.shows import Ask, Board, Columns, Show, Style
 from exporter.expose import catalogue as c
 from exporter.model.migration import HA_TRACKER
 
@@ -48,21 +48,21 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
             "Seconds since the last cycle ended, of the oldest exporter chosen, or by which its clock is "
             "ahead. Everything on every board has that age.",
             [Ask(f"max(abs(time() - {q.own(c.SNAPSHOT_TIMESTAMP_SECONDS)}))")],
-            Look("s", f.above(limits.STALE_AGE), [f.absent()], decimals=0),
+            Style("s", f.above(limits.STALE_AGE), [f.absent()], decimals=0),
             [house.runbook("KVMigrationExporterStale")],
         ),
         Show(
             "Last cycle",
             "How long the slowest exporter's last cycle took.",
             [Ask(f"max({q.own(c.CYCLE_DURATION_SECONDS)})")],
-            Look("s"),
+            Style("s"),
         ),
         Show(
             "Exporters",
             "How many exporters answer Prometheus. It is blue, because the expected number is unknown. With "
             "shards it is configured, and the number of missing shards is beside it.",
             [Ask(f"count({q.own(c.BUILD_INFO)})", "answer"), Ask(q.shards_missing(), MISSING)],
-            Look(
+            Style(
                 mappings=[f.absent()],
                 overrides=[
                     f.override(MISSING, thresholds=f.absolute(f.above(1)), mappings=f.nothing_found())
@@ -74,7 +74,7 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
             "Configuration",
             "Whether the configuration was last loaded without errors.",
             [Ask(f"min({q.own(c.CONFIG_LAST_RELOAD_SUCCESSFUL)})")],
-            Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.yes_no(1, "loaded", "reload failed")),
+            Style("none", f.steps((0, f.BAD), (1, f.GOOD)), f.yes_no(1, "loaded", "reload failed")),
             [house.runbook("KVMigrationExporterReloadFailed")],
         ),
     )
@@ -87,28 +87,28 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
             "Series left out",
             "Series left out because of scale.max_series: their values are unknown.",
             [Ask(f"sum({q.own(c.SERIES_DROPPED)})")],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            Style(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationExporterSeriesDropped")],
         ),
         Show(
             "Pages that failed",
             "Pages that could not be read or decoded in the last cycle, of processes that answer.",
             [Ask(q.how_many(f"{q.once(c.PAGE_UP)} == bool 0"))],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            Style(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationPagesFailing")],
         ),
         Show(
             "Processes not answering",
             "Targets of which no page could be read in the last cycle.",
             [Ask(q.how_many(f"{q.once(c.TARGET_UP)} == bool 0"))],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            Style(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationTargetsDown")],
         ),
         Show(
             "Greatest clock skew",
             "Greatest difference between a process's clock and the exporter's, either way.",
             [Ask(f"max(abs({q.of(c.TARGET_CLOCK_SKEW_SECONDS)}))")],
-            Look("s", f.above(limits.CLOCK_SKEW)),
+            Style("s", f.above(limits.CLOCK_SKEW)),
             [house.runbook("KVMigrationClockSkew")],
         ),
     )
@@ -130,13 +130,13 @@ def _cycle(house: House) -> Band:
             Ask(f"max by (instance) ({q.own(c.CYCLE_DURATION_SECONDS)})", "{{instance}} cycle"),
             Ask(f"max by (instance) ({q.own(c.VIEW_SWEEP_SECONDS)})", "{{instance}} sweep"),
         ],
-        Look("s"),
+        Style("s"),
     )
     age = Show(
         "Age of the snapshot over time",
         "Seconds since the last cycle ended, by Prometheus's clock.",
         [Ask(f"time() - max by (instance) ({q.own(c.SNAPSHOT_TIMESTAMP_SECONDS)})", "{{instance}}")],
-        Look("s", f.above(limits.STALE_AGE)),
+        Style("s", f.above(limits.STALE_AGE)),
         [house.runbook("KVMigrationExporterStale")],
     )
     found = Show(
@@ -147,7 +147,7 @@ def _cycle(house: House) -> Band:
             Ask(f"max by (source) ({q.own(c.DISCOVERED_TARGETS)})", "{{source}}"),
             Ask(f"max({q.own(c.DISCOVERY_FAILING_SOURCES)})", "failing sources"),
         ],
-        Look(),
+        Style(),
         [house.runbook("KVMigrationNoTargets")],
     )
     return band(8, (house.series(took), 8), (house.series(age, line=True), 8), (house.series(found), 8))
@@ -160,7 +160,7 @@ def _pages(house: House) -> Band:
         "Pages requested, by outcome",
         "Pages requested per second. Absent is no failure: the process has no such page.",
         [Ask(fetches, "{{outcome}}")],
-        Look(
+        Style(
             "reqps", overrides=[f.shade("ok", "green"), f.shade("absent", "blue"), f.shade("failed", "red")]
         ),
     )
@@ -168,14 +168,14 @@ def _pages(house: House) -> Band:
         "Failures by page",
         "Failed requests per second, by page.",
         [Ask(f'sum by (page) (rate({q.own(c.FETCHES_TOTAL, FAILED)}{RATE}))', "{{page}}")],
-        Look("reqps"),
+        Style("reqps"),
         [house.runbook("KVMigrationPagesFailing")],
     )  # fmt: skip
     now = Show(
         "Pages that fail now",
         "Pages of the chosen components that could not be read or decoded in the last cycle.",
         [Ask(f"{q.of_component(q.once(c.PAGE_UP))} == 0")],
-        Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.mapped({0: ("failed", f.BAD)}),
+        Style("none", f.steps((0, f.BAD), (1, f.GOOD)), f.mapped({0: ("failed", f.BAD)}),
              [f.coloured("state")], empty="No page failed"),
     )  # fmt: skip
     columns = Columns({"target": "process", "page": "page", "Value": "state"}, "process")
@@ -200,7 +200,7 @@ def _targets(house: House) -> Band:
             Ask(f"max by (target) ({q.of_component(q.once(c.TARGET_CLOCK_SKEW_SECONDS))})"),
             Ask(f"time() - max by (target) ({q.of_component(q.once(c.TARGET_START_TIME_SECONDS))})"),
         ],
-        Look("short", f.plain(), [f.absent("?")], [
+        Style("short", f.plain(), [f.absent("?")], [
             f.coloured("answers", mappings=f.yes_no()),
             f.coloured("phase", mappings=f.phases()),
             f.override("skew", unit="s"),
@@ -221,14 +221,14 @@ def _clocks(house: House) -> Band:
         "Clock skew, the furthest ahead and behind",
         "A process's clock less the exporter's. Ages are judged by the process's own clock.",
         [Ask(f"{q.worst(away)} or {q.worst(away, lowest=True)}", "{{target}}")],
-        Look("s"),
+        Style("s"),
         [house.runbook("KVMigrationClockSkew")],
     )
     down = Show(
         "Processes that do not answer, by component",
         "Processes of which no page could be read. The table above names them.",
         [Ask(f"sum by (component) ({q.once(c.TARGET_UP)} == bool 0)", "{{component}}")],
-        Look("none", f.above(1), low=0),
+        Style("none", f.above(1), low=0),
     )
     return band(9, (house.series(down), 12), (house.series(skew), 12))
 
@@ -239,20 +239,20 @@ def _process(house: House) -> Band:
         "CPU",
         "Cores used by the exporter.",
         [Ask(f"sum by (instance) (rate({q.process('process_cpu_seconds_total')}{RATE}))", "{{instance}}")],
-        Look("none", low=0),
+        Style("none", low=0),
     )
     memory = Show(
         "Memory",
         "Resident memory of the exporter.",
         [Ask(f"max by (instance) ({q.process('process_resident_memory_bytes')})", "{{instance}}")],
-        Look("bytes"),
+        Style("bytes"),
     )
     files = Show(
         "Open files",
         "Open file descriptors of the exporter, as a share of what it may open.",
         [Ask(f"max by (instance) ({q.process('process_open_fds')} / {q.process('process_max_fds')})",
              "{{instance}}")],
-        Look("percentunit", f.above(0.9, 0.7)),
+        Style("percentunit", f.above(0.9, 0.7)),
     )  # fmt: skip
     return band(7, (house.series(cpu), 8), (house.series(memory), 8), (house.series(files), 8))
 
@@ -268,7 +268,7 @@ def _scrape(house: House) -> Band:
         "Scrape time",
         "How long Prometheus waits for the exporter; the page is rendered beforehand.",
         [Ask(f"max by (instance) ({q.process('scrape_duration_seconds')})", "{{instance}}")],
-        Look("s"),
+        Style("s"),
     )
     build = Show(
         "Version and uptime",
@@ -277,7 +277,7 @@ def _scrape(house: House) -> Band:
             Ask(f"max by (instance, version, python_version) ({q.own(c.BUILD_INFO)}) * 0"),
             Ask(f"time() - max by (instance) ({q.process('process_start_time_seconds')})"),
         ],
-        Look("dtdurations", f.plain(), [f.absent("?")]),
+        Style("dtdurations", f.plain(), [f.absent("?")]),
     )
     headings = {
         "instance": "instance",

@@ -8,7 +8,7 @@ from dashboards.fault_queries import NOT_OWN, OWN, rejecting
 from dashboards.layout import Band, Row, band
 from dashboards.panels import House
 from dashboards.queries import RATE
-from dashboards.shows import Ask, Board, Columns, Look, Show
+from dashboards.shows import Ask, Board, Columns, Show, Style
 from exporter.expose import catalogue as c
 
 ABOUT = (
@@ -47,21 +47,21 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
             "Gossip clusters",
             "How many separate gossip clusters the processes form: 1 is correct.",
             [Ask(q.if_gossip(f"max({q.of(c.GOSSIP_CLUSTERS)})"))],
-            Look(steps=f.steps((0, f.WARN), (1, f.GOOD), (2, f.BAD)), mappings=f.measured(f.NO_GOSSIP)),
+            Style(steps=f.steps((0, f.WARN), (1, f.GOOD), (2, f.BAD)), mappings=f.measured(f.NO_GOSSIP)),
             [house.runbook("KVMigrationGossipSplit")],
         ),
         Show(
             "Unknown members",
             "Gossip members that are no target and match no expected_members.",
             [Ask(q.if_gossip(f"sum({q.once(c.GOSSIP_UNKNOWN_MEMBERS)})"))],
-            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.NO_GOSSIP)),
+            Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.NO_GOSSIP)),
             [house.runbook("KVMigrationGossipUnknownMembers")],
         ),
         Show(
             "Absent processes",
             "Processes with memberlist that no other process lists.",
             [Ask(q.if_gossip(f"sum({q.once(c.GOSSIP_ABSENT_MEMBERS)})"))],
-            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.NO_GOSSIP)),
+            Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.NO_GOSSIP)),
             [house.runbook("KVMigrationGossipAbsentMembers")],
         ),
     )  # fmt: skip
@@ -75,7 +75,7 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
             "Foreign keys",
             "Keys in the gossip that the detected product does not use: another cluster shares this gossip.",
             [Ask(q.if_gossip(f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})"))],
-            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.NO_GOSSIP)),
+            Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.NO_GOSSIP)),
             [house.runbook("KVMigrationGossipUnknownKeys")],
         ),
         Show(
@@ -83,14 +83,14 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
             "Different gossip labels configured, no label counted as one. 1 is correct; with verification "
             "on, 2 lead to a split.",
             [Ask(f"max({labels})")],
-            Look(steps=f.steps((0, f.GOOD), (2, f.BAD)), mappings=[f.absent()]),
+            Style(steps=f.steps((0, f.GOOD), (2, f.BAD)), mappings=[f.absent()]),
             [house.runbook("KVMigrationLabelsDisagree")],
         ),
         Show(
             "Verification off",
             "Processes that accept any label. Correct only in the middle of a label rollout.",
             [Ask(q.how_many(f"{q.once(c.GOSSIP_LABEL_VERIFIED)} == bool 0"))],
-            Look(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
+            Style(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
             [house.runbook("KVMigrationLabelVerificationOff")],
         ),
     )  # fmt: skip
@@ -106,14 +106,14 @@ def _third_tiles(house: House) -> tuple[Show, ...]:
             "Processes with rejected packets or streams in their logs now. No metric of the components "
             "counts these. Blue: no log has shown one, or the configuration names no logs under rejections.",
             [Ask(q.if_any(q.how_many(f"{rejecting(q)} > bool 0")))],
-            Look(steps=f.above(1), mappings=f.nothing_found(unasked="none in logs")),
+            Style(steps=f.above(1), mappings=f.nothing_found(unasked="none in logs")),
             [house.runbook("KVMigrationForeignLabelRejected")],
         ),
         Show(
             "Probes with a wrong answer",
             "Members that refuse a ping with their own label, or accept one without or with a foreign label.",
             [Ask(q.if_any(f"{refused} + ({accepted} or vector(0))"))],
-            Look(steps=f.above(1), mappings=f.nothing_found(unasked="no probe")),
+            Style(steps=f.above(1), mappings=f.nothing_found(unasked="no probe")),
             [house.runbook("KVMigrationForeignLabelAccepted")],
         ),
     )  # fmt: skip
@@ -126,21 +126,21 @@ def _tiles(house: House) -> Band:
 
 def _members(house: House) -> Band:
     q = house.queries
-    seen = q.of_component(q.once(c.GOSSIP_MEMBERS))
+    members = q.of_component(q.once(c.GOSSIP_MEMBERS))
     alive = q.of_component(q.once(c.GOSSIP_MEMBERS, 'state="alive"'))
     each = Show(
         "Fewest running members in a process's list",
         "Lines that part are processes with different member lists.",
         [Ask(q.worst(f"max by (target) ({alive})", lowest=True), "{{target}}")],
-        Look(empty=f.NO_MEMBERLIST),
+        Style(empty=f.NO_MEMBERLIST),
         [house.runbook("KVMigrationGossipSplit")],
     )
     states = Show(
         "Members listed by state",
         "Greatest number that any process lists in this state. Members that are dead or left (memberlist's "
         "words) are dropped from the lists soon. So a member that vanished has usually stopped.",
-        [Ask(f"max by (state) ({seen})", "{{state}}")],
-        Look(overrides=[f.shade("alive", "green"), f.shade("suspect", "orange"), f.shade("dead", "red"),
+        [Ask(f"max by (state) ({members})", "{{state}}")],
+        Style(overrides=[f.shade("alive", "green"), f.shade("suspect", "orange"), f.shade("dead", "red"),
                         f.shade("left", "#8e8e8e")], empty=f.NO_MEMBERLIST),
     )  # fmt: skip
     clusters = Show(
@@ -152,7 +152,7 @@ def _members(house: House) -> Band:
             Ask(f"sum({q.once(c.GOSSIP_ABSENT_MEMBERS)})", "absent"),
             Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})", "foreign keys"),
         ],
-        Look(overrides=[f.shade("clusters", "blue"), f.shade("unknown", "red"), f.shade("absent", "orange"),
+        Style(overrides=[f.shade("clusters", "blue"), f.shade("unknown", "red"), f.shade("absent", "orange"),
                         f.shade("foreign keys", "purple")], empty=f.NO_MEMBERLIST),
     )  # fmt: skip
     return band(9, (house.series(each), 8), (house.series(clusters), 8), (house.series(states), 8))
@@ -165,7 +165,7 @@ def _rejections(house: House) -> Band:
         "Packets and streams per second that processes rejected for this label, from their logs.",
         [Ask(f"sum by (label) ({q.rate(c.FOREIGN_LABEL_REJECTIONS_TOTAL)})",
              'label "{{label}}"')],
-        Look("cps", f.above(1), empty=NO_REJECTION),
+        Style("cps", f.above(1), empty=NO_REJECTION),
         [house.runbook("KVMigrationForeignLabelRejected")],
     )  # fmt: skip
     by_process = Show(
@@ -173,7 +173,7 @@ def _rejections(house: House) -> Band:
         "Packets and streams per second that each process rejected, by the name of its log; a log is of "
         "every component.",
         [Ask(q.worst(f"sum by (target) ({q.rate(c.FOREIGN_LABEL_REJECTIONS_TOTAL)})"), "{{target}}")],
-        Look("cps", f.above(1), empty=NO_REJECTION),
+        Style("cps", f.above(1), empty=NO_REJECTION),
     )
     return band(8, (house.series(by_label), 12), (house.series(by_process), 12))
 
@@ -184,7 +184,7 @@ def _label_tables(house: House) -> Band:
         "Processes per label",
         "How many processes are configured with each gossip label; an empty name is no label.",
         [Ask(f"sum by (label) ({q.once(c.GOSSIP_LABEL_TARGETS)})", 'label "{{label}}"')],
-        Look(low=0),
+        Style(low=0),
         [house.runbook("KVMigrationLabelsDisagree")],
     )
     verifies = q.of_component(q.once(c.GOSSIP_LABEL_VERIFIED))
@@ -192,14 +192,14 @@ def _label_tables(house: House) -> Band:
         "Label verification",
         "How many processes verify labels, and how many do not.",
         [Ask(q.how_many(f"{verifies} == bool 1"), "on"), Ask(q.how_many(f"{verifies} == bool 0"), "off")],
-        Look(overrides=[f.shade("on", f.GOOD), f.shade("off", f.WARN)]),
+        Style(overrides=[f.shade("on", f.GOOD), f.shade("off", f.WARN)]),
     )
     own, other = (q.of_component(q.once(c.LABEL_PROBE_ACCEPTED, kind)) for kind in (OWN, NOT_OWN))
     probes = Show(
         "Label probes",
         "Answers to pings. A correct member accepts its own label, and refuses a foreign label or no label.",
         [Ask(f"min by (target, kind) ({own} or 1 - {other})")],
-        Look(
+        Style(
             "none",
             f.steps((0, f.BAD), (1, f.GOOD)),
             f.mapped({1: ("right", f.GOOD), 0: ("wrong", f.BAD)}, "no answer"),
@@ -215,20 +215,20 @@ def _label_tables(house: House) -> Band:
 
 def _health(house: House) -> Band:
     q = house.queries
-    heard = q.of_component(q.once(c.GOSSIP_HEARTBEAT_AGE_SECONDS))
+    heartbeat_age = q.of_component(q.once(c.GOSSIP_HEARTBEAT_AGE_SECONDS))
     age = Show(
         "Newest heartbeat of another process, the oldest",
         "Age of the newest heartbeat that a process has received from another one. For an isolated process "
         "it rises. The line is the heartbeat timeout.",
-        [Ask(q.worst(f"max by (target) ({heard})"), "{{target}}")],
-        Look("s", f.above(limits.ISOLATED_AGE), empty=f.NO_MEMBERLIST),
+        [Ask(q.worst(f"max by (target) ({heartbeat_age})"), "{{target}}")],
+        Style("s", f.above(limits.ISOLATED_AGE), empty=f.NO_MEMBERLIST),
         [house.runbook("KVMigrationGossipProcessIsolated")],
     )
     score = Show(
         "Health score, the worst",
         "A process's own memberlist health score: 0 is healthy, 8 the worst.",
         [Ask(q.worst(f"max by (target) ({q.of_component(q.once(c.GOSSIP_HEALTH_SCORE))})"), "{{target}}")],
-        Look(steps=f.above(limits.HEALTH_SCORE + 1), empty=f.NO_MEMBERLIST),
+        Style(steps=f.above(limits.HEALTH_SCORE + 1), empty=f.NO_MEMBERLIST),
         [house.runbook("KVMigrationGossipUnhealthy")],
     )
     return band(8, (house.series(age, line=True), 12), (house.series(score, line=True), 12))
@@ -246,19 +246,19 @@ def _queues(house: House) -> Band:
         "too often for gossip to keep up.",
         [Ask(f'sum by (instance) ({q.component("memberlist_client_messages_in_broadcast_queue")})',
              "{{instance}}")],
-        Look(empty=f.NOT_SCRAPED),
+        Style(empty=f.NOT_SCRAPED),
     )  # fmt: skip
     received = Show(
         "Broadcasts received",
         "Broadcast messages received per second.",
         [Ask(_per_second(house, "memberlist_client_received_broadcasts_total"), "{{instance}}")],
-        Look("cps", empty=f.NOT_SCRAPED),
+        Style("cps", empty=f.NOT_SCRAPED),
     )
     failed = Show(
         "Compare-and-swap failures",
         "Failed writes into the gossip's KV per second: a tombstone in the way, or two that write at once.",
         [Ask(_per_second(house, "memberlist_client_cas_failure_total"), "{{instance}}")],
-        Look("cps", f.above(1), empty=f.NOT_SCRAPED),
+        Style("cps", f.above(1), empty=f.NOT_SCRAPED),
     )
     return band(8, (house.series(queue), 8), (house.series(received), 8), (house.series(failed), 8))
 
@@ -274,7 +274,7 @@ def _losses(house: House) -> Band:
         "Broadcasts dropped because a queue was full, and those that could not be decoded (another product "
         "gossips here), per second.",
         [Ask(f"sum(rate({house.queries.component(name)}{RATE}))", text) for text, name in named.items()],
-        Look("cps", f.above(1), empty=f.NOT_SCRAPED),
+        Style("cps", f.above(1), empty=f.NOT_SCRAPED),
     )
     named = {
         "packets not sent": "memberlist_tcp_transport_packets_sent_errors_total",
@@ -286,6 +286,6 @@ def _losses(house: House) -> Band:
         "Gossip packets that failed, and connections of an unknown kind to the gossip port: often a "
         "Prometheus that scrapes it, per second.",
         [Ask(f"sum(rate({house.queries.component(name)}{RATE}))", text) for text, name in named.items()],
-        Look("cps", f.above(1), empty=f.NOT_SCRAPED),
+        Style("cps", f.above(1), empty=f.NOT_SCRAPED),
     )
     return band(8, (house.series(dropped), 12), (house.series(transport), 12))

@@ -7,7 +7,7 @@ from dashboards import frame, limits
 from dashboards.layout import Band, Row, band
 from dashboards.panels import House
 from dashboards.queries import RATE, WRITING, equal
-from dashboards.shows import Ask, Board, Columns, Look, Show
+from dashboards.shows import Ask, Board, Columns, Show, Style
 from exporter.expose import catalogue as c
 from exporter.products.ring_pages import HA_KEY
 
@@ -47,19 +47,19 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
             "The earliest phase of its writing KV clients. The runtime switch does not reach them in every "
             "product.",
             [Ask(f"min({q.of(c.KEY_PHASE, HA)})")],
-            Look(unit="none", mappings=f.phases()),
+            Style(unit="none", mappings=f.phases()),
         ),
         Show(
             "Entries",
             "HA-tracker entries, one for each user and cluster, in the primary.",
             [Ask(f"sum({q.once(c.HA_TRACKER_ENTRIES)})")],
-            Look(mappings=[f.absent()]),
+            Style(mappings=[f.absent()]),
         ),
         Show(
             "Entries missing",
             "Entries that only the primary has, while anything mirrors.",
             [Ask(q.if_mirroring(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS, HA))})"))],
-            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
+            Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
             [house.runbook("KVMigrationSecondaryMembersMissing")],
         ),
     )
@@ -74,21 +74,21 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
             "Entries with different elected replicas in primary and secondary: the switch would fail "
             "over there.",
             [Ask(q.if_mirroring(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS, HA))})"))],
-            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
+            Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
             [house.runbook("KVMigrationHATrackerElectionsDiffer")],
         ),
         Show(
             "Lag of the entries",
             "Greatest difference of the received time between primary and secondary, while anything mirrors.",
             [Ask(q.if_mirroring(f"max({q.while_mirroring(q.once(c.SECONDARY_LAG_SECONDS, HA))})"))],
-            Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), f.measured(f.IDLE)),
+            Style("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), f.measured(f.IDLE)),
             [house.runbook("KVMigrationSecondaryLagHigh")],
         ),
         Show(
             "Elections per minute",
             "Elected replica changes over all processes. Compare with the rate before the migration.",
             [Ask(elections)],
-            Look(unit="opm", mappings=[f.absent()], decimals=1),
+            Style(unit="opm", mappings=[f.absent()], decimals=1),
             [house.runbook("KVMigrationHATrackerFlapping")],
         ),
     )
@@ -106,14 +106,14 @@ def _progress(house: House) -> Band:
         "Phase of the HA tracker's clients, the furthest back",
         "The phase of the HA tracker's KV client in a process.",
         [Ask(q.worst(f"min by (target) ({q.of_component(phase)})", lowest=True), "{{target}}")],
-        Look(unit="none", mappings=f.phases()),
+        Style(unit="none", mappings=f.phases()),
         [house.runbook("KVMigrationMirroringPartial")],
     )
     missing = Show(
         "Entries in every view",
         "Red: the primary has entries that a view of the secondary has not at all.",
         [Ask(f"max by (key) ({q.of(c.SECONDARY_KEY_MISSING, HA)})", "{{key}}")],
-        Look(
+        Style(
             "none",
             f.above(1),
             f.present_missing(),
@@ -125,7 +125,7 @@ def _progress(house: House) -> Band:
         "Gate checks that name the HA tracker",
         "Checks of every step that judge the HA tracker.",
         [Ask(q.checks("(migration, step, check)", CHECKS))],
-        Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.verdicts(), [f.coloured("verdict")]),
+        Style("none", f.steps((0, f.BAD), (1, f.GOOD)), f.verdicts(), [f.coloured("verdict")]),
     )
     columns = Columns(
         {"migration": "migration", "step": "step", "check": "check", "Value": "verdict"}, "verdict"
@@ -145,7 +145,7 @@ def _elections(house: House) -> Band:
         "Elections of a process, the most",
         "Elected replica changes that a process counts, per minute.",
         [Ask(q.worst(f"sum by (target) ({elections}) * 60"), "{{target}}")],
-        Look("opm"),
+        Style("opm"),
         [house.runbook("KVMigrationHATrackerFlapping")],
     )
     theirs = Show(
@@ -155,7 +155,7 @@ def _elections(house: House) -> Band:
         [Ask(f'topk(20, sum by (user, exported_cluster) '
              f'(rate({q.component("ha_tracker_elected_replica_changes_total")}{RATE}))) * 60',
              "{{user}} {{exported_cluster}}")],
-        Look("opm", empty=f.NOT_SCRAPED),
+        Style("opm", empty=f.NOT_SCRAPED),
     )  # fmt: skip
     spread = q.component("ha_tracker_elected_replica_change_propagation_time_seconds_bucket")
     propagation = Show(
@@ -163,7 +163,7 @@ def _elections(house: House) -> Band:
         "99th percentile of the time until an election reaches a process, as it counts it itself. It must "
         "stay below the update timeout of 15 s.",
         [Ask(f"histogram_quantile(0.99, sum by (le) (rate({spread}{RATE})))", "p99")],
-        Look("s", f.above(15), empty=f.NOT_SCRAPED),
+        Style("s", f.above(15), empty=f.NOT_SCRAPED),
     )
     return band(
         8, (house.series(ours), 8), (house.series(theirs), 8), (house.series(propagation, line=True), 8)
@@ -185,14 +185,14 @@ def _copy(house: House) -> Band:
             Ask(f"sum({q.once(c.SECONDARY_EXTRA_MEMBERS, HA)})", "extra"),
             Ask(f"sum({q.once(c.SECONDARY_MISMATCHED_MEMBERS, HA)})", "different"),
         ],
-        Look(steps=f.above(1), overrides=[f.shade("missing", "red"), f.shade("different", "orange"),
+        Style(steps=f.above(1), overrides=[f.shade("missing", "red"), f.shade("different", "orange"),
                                          f.shade("extra", "blue")], empty=f.NOT_COMPARED),
     )  # fmt: skip
     lag = Show(
         "Lag of the secondary's entries",
         "Greatest difference of the received time. It is renewed about every 15 s.",
         [Ask(f"max({q.of(c.SECONDARY_LAG_SECONDS, HA)})", "lag")],
-        Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), empty=f.NOT_COMPARED),
+        Style("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), empty=f.NOT_COMPARED),
     )
     return band(8, (house.series(entries), 8), (house.series(differ), 8), (house.series(lag, line=True), 8))
 
@@ -208,7 +208,7 @@ def _writes(house: House) -> Band:
         "Attempts and failures per second. Failures with 'no change detected' are harmless; failures by a "
         "tombstone are not.",
         [Ask(f"sum({writes})", "attempts"), Ask(f"sum({errors})", "failures")],
-        Look(
+        Style(
             "wps", overrides=[f.shade("attempts", "blue"), f.shade("failures", "red")], empty=f.NOT_MIRRORED
         ),
         [house.runbook("KVMigrationMirrorWriteErrors")],
@@ -217,6 +217,6 @@ def _writes(house: House) -> Band:
         "Requests of the HA tracker by store",
         "Requests per second to each kind of store.",
         [Ask(f"sum by (store) ({requests})", "{{store}}")],
-        Look("reqps"),
+        Style("reqps"),
     )
     return band(8, (house.series(mirrored), 12), (house.series(stores), 12))

@@ -8,7 +8,7 @@ from dashboards.fault_queries import problems, what_is_wrong
 from dashboards.layout import Band, Row, band
 from dashboards.panels import House
 from dashboards.queries import EVERY_KEY, WRITING, Queries, equal
-from dashboards.shows import Ask, Board, Columns, Look, Show
+from dashboards.shows import Ask, Board, Columns, Show, Style
 from exporter.derive.gate.harms import NAMES
 from exporter.expose import catalogue as c
 from exporter.model.pages import Phase
@@ -49,7 +49,7 @@ def _where(house: House) -> tuple[Show, Show]:
         "Each migration's phase: the earliest of its writing KV clients; over several installations the "
         "earliest of theirs.",
         [Ask(q.migration_phases(), "{{migration}}")],
-        Look(unit="none", steps=f.plain(), mappings=f.phases()),
+        Style(unit="none", steps=f.plain(), mappings=f.phases()),
         [house.runbook("KVMigrationPhaseStalled")],
     )
     step = Show(
@@ -57,7 +57,7 @@ def _where(house: House) -> tuple[Show, Show]:
         "The next step of each migration and whether its gate is open. Grey: all is done, or the next "
         "step is unknown.",
         [Ask(q.next_step(c.GATE_OPEN), "{{migration}}/{{step}}")],
-        Look(
+        Style(
             unit="none",
             steps=f.steps((0, f.WARN), (1, f.GOOD)),
             mappings=f.mapped({1: ("gate open", f.GOOD), 0: ("gate closed", f.WARN)}, "next step unknown"),
@@ -74,7 +74,7 @@ def _verdict(house: House) -> Band:
         "How many of the faults in the list below are there now. Green only while the exporter's snapshot "
         "is recent; grey otherwise.",
         [Ask(problems(q))],
-        Look(steps=f.above(1), mappings=f.nothing_found("none", "no recent data")),
+        Style(steps=f.above(1), mappings=f.nothing_found("none", "no recent data")),
         [house.runbook("KVMigrationExporterStale")],
     )
     apart = Show(
@@ -82,14 +82,14 @@ def _verdict(house: House) -> Band:
         "Writing KV clients that are behind the furthest one of their key. Above 0 while a step is rolled "
         "out; if it stays, the step did not reach every client.",
         [Ask(_behind(q))],
-        Look(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
+        Style(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
         [house.runbook("KVMigrationMirroringPartial")],
     )
     alerts = Show(
         "Alerts firing",
         "Alerts of the migration that fire now. Blue at 0 and not green: the rules may not be loaded.",
         [Ask(f"count({frame.firing(house)}) or vector(0)")],
-        Look(steps=f.steps((0, f.PLAIN), (1, f.BAD)), mappings=[f.absent()]),
+        Style(steps=f.steps((0, f.PLAIN), (1, f.BAD)), mappings=[f.absent()]),
     )
     return band(
         4,
@@ -133,7 +133,7 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
             "Orange from gate.max_lag, red from the usual heartbeat timeout: every member would appear "
             "unhealthy at the switch.",
             [Ask(q.if_mirroring(f"max({q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))})"))],
-            Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), f.measured(f.IDLE)),
+            Style("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), f.measured(f.IDLE)),
             [rings, house.runbook("KVMigrationSecondaryLagHigh")],
         ),
         Show(
@@ -141,7 +141,7 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
             "Keys of the primary that a view of the secondary lacks, while anything mirrors. There is no "
             "backfill: a key arrives when a client writes it.",
             [Ask(q.if_mirroring(f"sum({missing})"))],
-            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
+            Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
             [rings, house.runbook("KVMigrationSecondaryKeyMissing")],
         ),
         Show(
@@ -150,7 +150,7 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
             "more at once, in any phase: the sign of a store overwritten by a smaller view. Grey while "
             "either is unknown.",
             [Ask(_lost(q))],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            Style(steps=f.above(1), mappings=f.nothing_found()),
             [rings, house.runbook("KVMigrationRingShrunk")],
         ),
     )
@@ -165,14 +165,14 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
             "Processes down",
             "Targets of which no page could be read in the last cycle.",
             [Ask(q.how_many(f"{q.once(c.TARGET_UP)} == bool 0"))],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            Style(steps=f.above(1), mappings=f.nothing_found()),
             [house.to_board(frame.EXPORTER, "Exporter"), house.runbook("KVMigrationTargetsDown")],
         ),
         Show(
             "Gossip clusters",
             "How many separate gossip clusters the processes form: 1 is correct, 2 is a split brain.",
             [Ask(q.if_gossip(f"max({q.of(c.GOSSIP_CLUSTERS)})"))],
-            Look(steps=f.steps((0, f.WARN), (1, f.GOOD), (2, f.BAD)), mappings=f.measured(f.NO_GOSSIP)),
+            Style(steps=f.steps((0, f.WARN), (1, f.GOOD), (2, f.BAD)), mappings=f.measured(f.NO_GOSSIP)),
             [gossip, house.runbook("KVMigrationGossipSplit")],
         ),
         Show(
@@ -180,7 +180,7 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
             "Gossip members that are no target of ours, and keys that this product does not use: another "
             "system may be in our gossip.",
             [Ask(q.if_gossip(f"sum({members}) + sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})"))],
-            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.NO_GOSSIP)),
+            Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.NO_GOSSIP)),
             [gossip, house.runbook("KVMigrationGossipUnknownMembers")],
         ),
     )
@@ -194,14 +194,14 @@ def _third_tiles(house: House) -> tuple[Show, ...]:
             "Token conflicts",
             "Tokens claimed by more than one member, over all rings: processes compute different owners.",
             [Ask(f"sum({q.once(c.RING_TOKEN_CONFLICTS)})")],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            Style(steps=f.above(1), mappings=f.nothing_found()),
             [rings, house.runbook("KVMigrationRingTokenConflicts")],
         ),
         Show(
             "External store",
             "Whether the external store could be read. Grey where none is configured.",
             [Ask(f"min({q.of(c.STORE_UP)})")],
-            Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.yes_no(1, "up", "down")),
+            Style("none", f.steps((0, f.BAD), (1, f.GOOD)), f.yes_no(1, "up", "down")),
             [house.runbook("KVMigrationStoreUnreachable")],
         ),
     )
@@ -219,7 +219,7 @@ def _progress(house: House) -> Band:
         "The earliest phase among the writing KV clients of each component's processes. In an empty part of "
         "a lane no process answered.",
         [Ask(q.component_phase(), "{{component}} ({{migration}})")],
-        Look(unit="none", mappings=f.phases()),
+        Style(unit="none", mappings=f.phases()),
         [house.runbook("KVMigrationPrimariesMixed")],
     )
     checks = Show(
@@ -227,14 +227,14 @@ def _progress(house: House) -> Band:
         "The gate of the next step. It opens when every check has passed for the soak time. An unknown "
         "check keeps it closed. `kvmigration check STEP` prints the evidence and what to do.",
         [Ask(q.next_step(c.GATE_CHECK))],
-        Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.verdicts(), [f.coloured("verdict")]),
+        Style("none", f.steps((0, f.BAD), (1, f.GOOD)), f.verdicts(), [f.coloured("verdict")]),
     )
     found = Show(
         "Faults found now",
         "Every fault behind the first tile, and how many of it, by installation. Without a recent snapshot "
         "of the exporter the list is incomplete or stale: the first tile is grey then.",
         [Ask(what_is_wrong(q))],
-        Look(steps=f.above(1), mappings=[f.absent()], overrides=[f.coloured("how many")]),
+        Style(steps=f.above(1), mappings=[f.absent()], overrides=[f.coloured("how many")]),
     )
     headings = {"check": "check", "Value": "verdict", "step": "step", "migration": "migration"}
     verdicts = Columns(headings, "verdict")
@@ -257,14 +257,14 @@ def _clients(house: House) -> Band:
         "KV clients by phase",
         "How many writing KV clients are in each phase. Two colours for long: a step that did not reach all.",
         [Ask(q.how_many(f"{clients} == bool {phase.value}"), phase.label) for phase in Phase],
-        Look(overrides=[f.shade(phase.label, f.PHASE_COLOURS[phase]) for phase in Phase]),
+        Style(overrides=[f.shade(phase.label, f.PHASE_COLOURS[phase]) for phase in Phase]),
     )
     by_client = Show(
         "Phase of each KV client",
         "The earliest phase of the processes that have a client of this name: a client that a runtime "
         "switch did not reach differs visibly.",
         [Ask(f"min by (kv_name) ({clients})", "{{kv_name}}")],
-        Look(unit="none", mappings=f.phases()),
+        Style(unit="none", mappings=f.phases()),
     )
     return band(8, (house.series(by_phase, stack=True), 12), (house.timeline(by_client), 12))
 
@@ -277,7 +277,7 @@ def _mirror(house: House) -> Band:
         "Attempts to mirror a write, per second and client name. A client that only reads has none; one "
         "that writes and has 0 while mirroring is on copies nothing.",
         [Ask(f"sum by (kv_name) ({writes})", "{{kv_name}}")],
-        Look(unit="wps", empty=f.NOT_MIRRORED),
+        Style(unit="wps", empty=f.NOT_MIRRORED),
         [house.runbook("KVMigrationMirrorWritesStopped")],
     )
     failed = Show(
@@ -285,7 +285,7 @@ def _mirror(house: House) -> Band:
         "Failed of all attempts, per client name. A low share of 'no change detected' is benign; the line "
         "is gate.benign_mirror_error_ratio.",
         [Ask(f"sum by (kv_name) ({errors}) / sum by (kv_name) ({writes} > 0)", "{{kv_name}}")],
-        Look("percentunit", f.above(limits.ERROR_RATIO), low=0, empty=f.NOT_MIRRORED),
+        Style("percentunit", f.above(limits.ERROR_RATIO), low=0, empty=f.NOT_MIRRORED),
         [house.runbook("KVMigrationMirrorWriteErrors")],
     )
     return band(8, (house.series(tried), 12), (house.series(failed, line=True), 12))
@@ -298,14 +298,14 @@ def _copy(house: House) -> Band:
         "How far the secondary is behind beyond one heartbeat period, worst member and view of each key. "
         "Lines: gate.max_lag and the usual heartbeat timeout.",
         [Ask(f"max by (ring) ({q.beyond_a_period(c.SECONDARY_LAG_SECONDS)})", "{{ring}}")],
-        Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), empty=f.NOT_COMPARED),
+        Style("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), empty=f.NOT_COMPARED),
         [house.to_board(frame.RINGS, "Ring consistency")],
     )
     missing = Show(
         "Keys missing in the secondary",
         "Red: the primary has the key and a view of the secondary has not. Before mirroring that is normal.",
         [Ask(f"max by (ring) ({q.of(c.SECONDARY_KEY_MISSING)})", "{{ring}}")],
-        Look(
+        Style(
             "none",
             f.above(1),
             f.present_missing(),
@@ -324,21 +324,21 @@ def _store(house: House) -> Band:
         "Time since the exporter last found a changed key in the external store. After the last step it must "
         "grow without end; the line is the soak time.",
         [Ask(f"time() - max by (store) ({q.of(c.STORE_LAST_WRITE_TIMESTAMP_SECONDS)})", "{{store}}")],
-        Look("s", f.steps((0, f.PLAIN), (limits.STORE_WRITTEN, f.GOOD)), [f.absent()]),
+        Style("s", f.steps((0, f.PLAIN), (limits.STORE_WRITTEN, f.GOOD)), [f.absent()]),
         [house.runbook("KVMigrationStoreStillWritten")],
     )
     keys = Show(
         "Keys in the store",
         "Keys of the external store below the configured prefixes.",
         [Ask(f"max by (store) ({q.of(c.STORE_KEYS)})", "{{store}}")],
-        Look(mappings=[f.absent()]),
+        Style(mappings=[f.absent()]),
     )
     requests = Show(
         "Requests of KV clients by store",
         "Requests per second of all KV clients to each kind of store. They show whether a client still uses "
         "the external store.",
         [Ask(f"sum by (store) ({q.of_component(q.rate(c.CLIENT_STORE_REQUESTS_TOTAL))})", "{{store}}")],
-        Look("reqps"),
+        Style("reqps"),
     )
     return band(8, (house.series(written), 8), (house.series(keys), 8), (house.series(requests), 8))
 
@@ -352,7 +352,7 @@ def _gates(house: House) -> Band:
             Ask(f"min by (migration) ({q.of(c.GATE_OPEN, equal('step', step))})", f"{{{{migration}}}}/{step}")
             for step in NAMES  # in the order in which they are taken
         ],
-        Look(
+        Style(
             "none", f.steps((0, f.WARN), (1, f.GOOD)), f.mapped({1: ("open", f.GOOD), 0: ("closed", f.WARN)})
         ),
     )
@@ -360,7 +360,7 @@ def _gates(house: House) -> Band:
         "Active alerts",
         "Alerts of the migration that fire now, by installation. Empty also where the rules are not loaded.",
         [Ask(f"max by {q.by('alertname', 'severity')} ({frame.firing(house)})")],
-        Look(
+        Style(
             "none",
             f.steps((0, f.BAD)),
             f.mapped({1: ("firing", f.BAD)}),

@@ -6,7 +6,7 @@ from dashboards import fields as f
 from dashboards import frame, limits
 from dashboards.layout import Band, Row, band
 from dashboards.panels import House
-from dashboards.shows import Ask, Board, Columns, Look, Show
+from dashboards.shows import Ask, Board, Columns, Show, Style
 from exporter.expose import catalogue as c
 
 ABOUT = (
@@ -38,7 +38,7 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
             "Answers",
             "Whether any page of this process could be read in the last cycle.",
             [Ask(f"min({q.of(c.TARGET_UP, ONE)})")],
-            Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.yes_no()),
+            Style("none", f.steps((0, f.BAD), (1, f.GOOD)), f.yes_no()),
             [
                 house.page("target/${target}", "This process on the exporter's page"),
                 house.runbook("KVMigrationTargetsDown"),
@@ -48,21 +48,21 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
             "Phase of its clients",
             "The earliest phase of its writing KV clients, of each migration.",
             [Ask(f"min by (migration) ({q.of(c.TARGET_PHASE, ONE)})", "{{migration}}")],
-            Look(unit="none", mappings=f.phases()),
+            Style(unit="none", mappings=f.phases()),
             [house.runbook("KVMigrationPrimariesMixed")],
         ),
         Show(
             "Stalest view",
             "How far its stalest view of a ring is behind the latest view, beyond one heartbeat period.",
             [Ask(f"max({q.beyond_a_period(c.RING_VIEW_STALENESS_SECONDS, ONE)})")],
-            Look("s", f.above(limits.VIEW_STALENESS), [f.absent()]),
+            Style("s", f.above(limits.VIEW_STALENESS), [f.absent()]),
             [house.runbook("KVMigrationRingViewStale")],
         ),
         Show(
             "Members its views lack",
             "Healthy members that the latest views of a ring have and a view of this process lacks.",
             [Ask(f"max({q.of(c.RING_VIEW_MISSING_MEMBERS, ONE)})")],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            Style(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationRingViewsDiverged")],
         ),
     )
@@ -76,27 +76,27 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
             "Gossip members in its list",
             "Running gossip members in this process's list, this process included.",
             [Ask(q.if_gossip(f"max({q.of(c.GOSSIP_MEMBERS, ONE, ALIVE)})"))],
-            Look(mappings=f.measured(f.NO_GOSSIP)),
+            Style(mappings=f.measured(f.NO_GOSSIP)),
         ),
         Show(
             "Fewer than the most",
             "How many running gossip members fewer its list has than the longest list of any process.",
             [Ask(q.if_gossip(f"max({most} - on {q.by()} {here})"))],
-            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.NO_GOSSIP)),
+            Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.NO_GOSSIP)),
             [house.runbook("KVMigrationGossipSplit")],
         ),
         Show(
             "Newest heartbeat of other processes",
             "Age of the newest heartbeat of another process that its gossip has: high where it is isolated.",
             [Ask(q.if_rings_gossip(f"max({q.of(c.GOSSIP_HEARTBEAT_AGE_SECONDS, ONE)})"))],
-            Look("s", f.above(limits.ISOLATED_AGE), f.measured("no ring in it yet")),
+            Style("s", f.above(limits.ISOLATED_AGE), f.measured("no ring in it yet")),
             [house.runbook("KVMigrationGossipProcessIsolated")],
         ),
         Show(
             "Uptime",
             "Time since the process started, by its own clock.",
             [Ask(f"max(time() - {q.of(c.TARGET_START_TIME_SECONDS, ONE)})")],
-            Look("dtdurations"),
+            Style("dtdurations"),
         ),
     )
 
@@ -118,7 +118,7 @@ def _tables(house: House) -> Band:
             Ask(f"max {by} ({q.beyond_a_period(c.RING_VIEW_STALENESS_SECONDS, ONE)})"),
             Ask(f"max {by} ({q.of(c.RING_VIEW_MISSING_MEMBERS, ONE)})"),
         ],
-        Look("short", f.plain(), [f.absent("?")], [
+        Style("short", f.plain(), [f.absent("?")], [
             f.coloured("staleness", unit="s", thresholds=f.absolute(f.above(limits.VIEW_STALENESS))),
             f.coloured("members missing", thresholds=f.absolute(f.above(1))),
         ], empty="It shows no ring"),
@@ -134,7 +134,7 @@ def _tables(house: House) -> Band:
             Ask(f"max by (kv_name, store) ({q.of(c.PRIMARY_STORE, ONE)} == 1) * 0"),
             Ask(f"min by (kv_name) ({q.of(c.MIRROR_ENABLED, ONE)})"),
         ],
-        Look("none", f.plain(), [f.absent("-")], [
+        Style("none", f.plain(), [f.absent("-")], [
             f.coloured("phase", mappings=f.phases()),
             f.override("mirrors", mappings=f.mapped({1: ("yes", f.PLAIN), 0: ("no", f.PLAIN)}, "-")),
         ], empty="It has no KV client"),
@@ -156,14 +156,14 @@ def _views(house: House) -> Band:
         "is the usual heartbeat timeout.",
         [Ask(f"max by (ring, view) ({q.beyond_a_period(c.RING_VIEW_STALENESS_SECONDS, ONE)})",
              "{{ring}} {{view}}")],
-        Look("s", f.above(limits.VIEW_STALENESS), empty="It shows no ring"),
+        Style("s", f.above(limits.VIEW_STALENESS), empty="It shows no ring"),
         [house.runbook("KVMigrationRingViewStale")],
     )  # fmt: skip
     lacking = Show(
         "Members that its views lack",
         "Healthy members that the latest views of a ring have and this process's view lacks.",
         [Ask(f"max by (ring, view) ({q.of(c.RING_VIEW_MISSING_MEMBERS, ONE)})", "{{ring}} {{view}}")],
-        Look(steps=f.above(1), empty="It shows no ring"),
+        Style(steps=f.above(1), empty="It shows no ring"),
         [house.runbook("KVMigrationRingViewsDiverged")],
     )
     return band(8, (house.series(stale, line=True), 12), (house.series(lacking), 12))
@@ -179,27 +179,30 @@ def _gossip(house: House) -> Band:
             Ask(f"max by (state) ({q.of(c.GOSSIP_MEMBERS, ONE)})", "{{state}}"),
             Ask(f"max({most})", "most running members of any"),
         ],
-        Look(overrides=[f.shade("alive", "green"), f.shade("suspect", "orange"), f.shade("dead", "red"),
+        Style(overrides=[f.shade("alive", "green"), f.shade("suspect", "orange"), f.shade("dead", "red"),
                         f.shade("left", "#8e8e8e"), f.shade("most running members of any", "blue")],
              empty=f.NO_MEMBERLIST),
         [house.runbook("KVMigrationGossipSplit")],
     )  # fmt: skip
-    heard = Show(
+    heartbeat_age = Show(
         "Newest heartbeat of another process, here",
         "Age of the newest heartbeat of another process that it has. The line is the heartbeat timeout.",
         [Ask(f"max({q.of(c.GOSSIP_HEARTBEAT_AGE_SECONDS, ONE)})", "newest heartbeat")],
-        Look("s", f.above(limits.ISOLATED_AGE), empty=f.NO_MEMBERLIST),
+        Style("s", f.above(limits.ISOLATED_AGE), empty=f.NO_MEMBERLIST),
         [house.runbook("KVMigrationGossipProcessIsolated")],
     )
     score = Show(
         "Health score of its gossip",
         "Its own memberlist health score: 0 is healthy, 8 the worst.",
         [Ask(f"max({q.of(c.GOSSIP_HEALTH_SCORE, ONE)})", "health score")],
-        Look(steps=f.above(limits.HEALTH_SCORE + 1), empty=f.NO_MEMBERLIST),
+        Style(steps=f.above(limits.HEALTH_SCORE + 1), empty=f.NO_MEMBERLIST),
         [house.runbook("KVMigrationGossipUnhealthy")],
     )
     return band(
-        8, (house.series(size), 8), (house.series(heard, line=True), 8), (house.series(score, line=True), 8)
+        8,
+        (house.series(size), 8),
+        (house.series(heartbeat_age, line=True), 8),
+        (house.series(score, line=True), 8),
     )
 
 
@@ -209,14 +212,14 @@ def _clients(house: House) -> Band:
         "Phase of its KV clients over time",
         "The phase of each of its KV clients.",
         [Ask(f"min by (kv_name) ({q.of(c.CLIENT_PHASE, ONE)})", "{{kv_name}}")],
-        Look(unit="none", mappings=f.phases(), empty="It has no KV client"),
+        Style(unit="none", mappings=f.phases(), empty="It has no KV client"),
         [house.runbook("KVMigrationMirroringPartial")],
     )
     requests = Show(
         "Its requests by store",
         "Requests per second of its KV clients to each kind of store.",
         [Ask(f"sum by (store) ({q.rate(c.CLIENT_STORE_REQUESTS_TOTAL, ONE)})", "{{store}}")],
-        Look("reqps", empty="Its clients count no requests"),
+        Style("reqps", empty="Its clients count no requests"),
     )
     mirrored = Show(
         "Its mirror writes",
@@ -225,7 +228,7 @@ def _clients(house: House) -> Band:
             Ask(f"sum({q.rate(c.MIRROR_WRITES_TOTAL, ONE)})", "attempts"),
             Ask(f"sum({q.rate(c.MIRROR_WRITE_ERRORS_TOTAL, ONE)})", "failures"),
         ],
-        Look(
+        Style(
             "wps", overrides=[f.shade("attempts", "blue"), f.shade("failures", "red")], empty=f.NOT_MIRRORED
         ),
         [house.runbook("KVMigrationMirrorWriteErrors")],
@@ -239,7 +242,7 @@ def _pages(house: House) -> Band:
         "Its pages",
         "Each page of this process that the exporter reads. One that the process does not have is not here.",
         [Ask(f"min by (page) ({q.of(c.PAGE_UP, ONE)})")],
-        Look("none", f.steps((0, f.BAD), (1, f.GOOD)), f.mapped({1: ("read", f.GOOD), 0: ("failed", f.BAD)}),
+        Style("none", f.steps((0, f.BAD), (1, f.GOOD)), f.mapped({1: ("read", f.GOOD), 0: ("failed", f.BAD)}),
              [f.coloured("state")], empty="No page of it is read"),
         [house.runbook("KVMigrationPagesFailing")],
     )  # fmt: skip
@@ -247,14 +250,14 @@ def _pages(house: House) -> Band:
         "Its clock",
         "Its clock less the exporter's. Ages are judged by its own clock.",
         [Ask(f"max({q.of(c.TARGET_CLOCK_SKEW_SECONDS, ONE)})", "clock skew")],
-        Look("s"),
+        Style("s"),
         [house.runbook("KVMigrationClockSkew")],
     )
     restarts = Show(
         "Its restarts",
         "Restarts since the exporter watches it.",
         [Ask(f"max(increase({q.of(c.TARGET_RESTARTS_TOTAL, ONE)}[$__rate_interval]))", "restarts")],
-        Look(low=0),
+        Style(low=0),
     )
     columns = Columns({"page": "page", "Value": "state"}, "state")
     return band(8, (house.table(pages, columns), 8), (house.series(skew), 8), (house.series(restarts), 8))

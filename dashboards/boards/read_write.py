@@ -7,7 +7,7 @@ from dashboards import frame
 from dashboards.layout import Band, Row, band
 from dashboards.panels import House
 from dashboards.queries import NOT_ASKED, RATE
-from dashboards.shows import Ask, Board, Columns, Look, Show
+from dashboards.shows import Ask, Board, Columns, Show, Style
 from exporter.expose import catalogue as c
 
 ABOUT = (
@@ -50,7 +50,7 @@ def _gate(house: House) -> Show:
         "Gates of this migration",
         "Whether the step's gate is open. Blue: no group is moved, so there is no such migration.",
         [Ask(_or_no_migration(house, f"min by (step) ({q.of(c.GATE_OPEN, STEPS)})"), "{{step}}")],
-        Look(
+        Style(
             "none",
             f.steps((0, f.WARN), (1, f.GOOD)),
             f.mapped({1: ("open", f.GOOD), 0: ("closed", f.WARN), -1: ("no migration", f.PLAIN)}, "unknown"),
@@ -85,13 +85,13 @@ def _tiles(house: House) -> Band:
             "Rings that have active members, but none of read-write mode: retiring the old group now would "
             "empty them.",
             [Ask(f"(count({every} unless {new}) or vector(0)) and on () (count({every}) > 0)")],
-            Look(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
+            Style(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
         ), 5),
         (Show(
             "Rings with the old group",
             "Rings that still have a member of microservices mode. The migration is finished at 0.",
             [Ask(f"(count({old}) or vector(0)) and on () (count({every}) > 0)")],
-            Look(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
+            Style(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
         ), 5),
     )  # fmt: skip
     tiles = [(house.stat(show), width) for show, width in shows]
@@ -114,7 +114,7 @@ def _rings(house: House) -> Band:
                 q.once(c.RING_MEMBERS, NEW, NOT_ACTIVE),
             )
         ],
-        Look("short", f.plain(), [f.absent()], [
+        Style("short", f.plain(), [f.absent()], [
             f.coloured("microservices"), f.coloured("read-write"),
         ]),
     )  # fmt: skip
@@ -122,7 +122,7 @@ def _rings(house: House) -> Band:
         "Checks of this migration",
         "Every check of the two steps; unknown keeps the gate closed.",
         [Ask(q.checks("(step, check)", STEPS))],
-        Look(
+        Style(
             "none",
             f.steps((0, f.BAD), (1, f.GOOD)),
             f.verdicts(),
@@ -178,7 +178,7 @@ def _by_group(house: House, name: str, *matchers: str) -> list[Ask]:
 
 def _traffic(house: House) -> Band:
     shades = [f.shade("read-write", "green"), f.shade("microservices", "orange")]
-    looks = Look("reqps", overrides=shades, empty=f.NOT_SCRAPED)
+    looks = Style("reqps", overrides=shades, empty=f.NOT_SCRAPED)
     requests = "cortex_request_duration_seconds_count"
     writes = Show(
         "Write requests by group",

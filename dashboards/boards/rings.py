@@ -6,7 +6,7 @@ from dashboards import fields as f
 from dashboards import frame, limits
 from dashboards.layout import Band, Row, band
 from dashboards.panels import House
-from dashboards.shows import Ask, Board, Columns, Look, Show
+from dashboards.shows import Ask, Board, Columns, Show, Style
 from exporter.expose import catalogue as c
 
 ABOUT = "Every key of the store, member by member: the primary, the secondary, and each process's view."
@@ -50,7 +50,7 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
             "Unhealthy members",
             "Members with a heartbeat older than the timeout, over the chosen keys.",
             [Ask(f"sum({unhealthy}) or 0 * sum({q.once(c.RING_MEMBERS)})")],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            Style(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationRingMembersUnhealthy")],
         ),
         Show(
@@ -58,21 +58,21 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
             "Healthy members, or zones, that the weakest ring may still lose before writes fail. Below 0 "
             "they fail.",
             [Ask(f"min({q.of(c.RING_QUORUM_MARGIN)})")],
-            Look(steps=f.below(0, 1), mappings=[f.absent()]),
+            Style(steps=f.below(0, 1), mappings=[f.absent()]),
             [house.runbook("KVMigrationRingQuorumLost")],
         ),
         Show(
             "Greatest lag",
             "Greatest lag of the chosen keys' secondary beyond one heartbeat period, while anything mirrors.",
             [Ask(q.if_mirroring(f"max({q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))})"))],
-            Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), f.measured(f.IDLE)),
+            Style("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), f.measured(f.IDLE)),
             [house.runbook("KVMigrationSecondaryLagHigh")],
         ),
         Show(
             "Missing keys",
             "Keys that a view of the secondary lacks, while anything mirrors.",
             [Ask(q.if_mirroring(f"sum({q.while_mirroring(q.once(c.SECONDARY_KEY_MISSING))})"))],
-            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
+            Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
             [house.runbook("KVMigrationSecondaryKeyMissing")],
         ),
     )
@@ -85,28 +85,28 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
             "Missing members",
             "Members that only the primary has, while anything mirrors.",
             [Ask(q.if_mirroring(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS))})"))],
-            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
+            Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
             [house.runbook("KVMigrationSecondaryMembersMissing")],
         ),
         Show(
             "Members that differ",
             "Members with a different state, token, address, zone or replica, while anything mirrors.",
             [Ask(q.if_mirroring(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS))})"))],
-            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
+            Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
             [house.runbook("KVMigrationSecondaryMismatch")],
         ),
         Show(
             "Rings with differing views",
             "Rings of which two processes show different contents. A rollout passes through it.",
             [Ask(q.how_many(f"{q.once(c.RING_VIEWS)} > bool 1"))],
-            Look(steps=f.above(1), mappings=f.nothing_found()),
+            Style(steps=f.above(1), mappings=f.nothing_found()),
             [house.runbook("KVMigrationRingViewsDiverged")],
         ),
         Show(
             "Views not read",
             "Views of the secondary that could not be read: above 0 the other numbers prove nothing.",
             [Ask(q.if_mirroring(f"sum({q.once(c.SECONDARY_UNREAD_VIEWS)})"))],
-            Look(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
+            Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
         ),
     )
 
@@ -135,7 +135,7 @@ def _key_columns() -> list[f.Json]:
 def _keys(house: House) -> Band:
     q = house.queries
     by = "by (key, ring)"
-    asks = [
+    queries = [
         Ask(f"min {by} ({q.of(c.KEY_PHASE)})"),
         Ask(f"sum {by} ({q.once(c.RING_MEMBERS)})"),
         Ask(f"max {by} ({q.of(c.RING_OLDEST_HEARTBEAT_AGE_SECONDS)})"),
@@ -158,8 +158,8 @@ def _keys(house: House) -> Band:
         "One line for each key: its phase, its members in the primary, and, while anything mirrors, how its "
         "secondary compares; lag is what one heartbeat period does not explain. Grey is unknown. Extra "
         "members are no fault: deletes are never mirrored.",
-        asks,
-        Look("short", f.plain(), [f.absent("?")], overrides),
+        queries,
+        Style("short", f.plain(), [f.absent("?")], overrides),
     )
     return band(9, (house.table(show, Columns(headings, "ring")), 24))
 
@@ -170,28 +170,28 @@ def _members(house: House) -> Band:
         "Members by state",
         "Members of the chosen rings in the primary, by state; tombstones are not members.",
         [Ask(f"sum by (state) ({q.once(c.RING_MEMBERS)})", "{{state}}")],
-        Look(overrides=[f.shade(state, colour) for state, colour in STATES.items()]),
+        Style(overrides=[f.shade(state, colour) for state, colour in STATES.items()]),
         [house.runbook("KVMigrationRingMembersUnhealthy")],
     )
     by_ring = Show(
         "Members of each ring",
         "A sudden fall to half or less is a store overwritten by a smaller view.",
         [Ask(f"sum by (ring) ({q.once(c.RING_MEMBERS)})", "{{ring}}")],
-        Look(),
+        Style(),
         [house.runbook("KVMigrationRingShrunk")],
     )
     age = Show(
         "Oldest heartbeat of each ring",
         "Age of the oldest heartbeat of any member. The line is the usual heartbeat timeout.",
         [Ask(f"max by (ring) ({q.of(c.RING_OLDEST_HEARTBEAT_AGE_SECONDS)})", "{{ring}}")],
-        Look("s", f.above(limits.HEARTBEAT_TIMEOUT)),
+        Style("s", f.above(limits.HEARTBEAT_TIMEOUT)),
     )
     transit = Show(
         "Longest in transition",
         "The longest time that a member has been leaving, joining or pending. Such a member takes no writes "
         "and keeps its tokens.",
         [Ask(f"max by (ring) ({q.of(c.RING_LONGEST_TRANSITION_SECONDS)})", "{{ring}}")],
-        Look("s"),
+        Style("s"),
     )
     return band(
         8,
@@ -209,7 +209,7 @@ def _copy(house: House) -> Band:
         "How far the secondary is behind beyond one heartbeat period. Lines: gate.max_lag and the usual "
         "heartbeat timeout.",
         [Ask(f"max by (ring) ({q.beyond_a_period(c.SECONDARY_LAG_SECONDS)})", "{{ring}}")],
-        Look("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), empty=f.NOT_COMPARED),
+        Style("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), empty=f.NOT_COMPARED),
         [house.runbook("KVMigrationSecondaryLagHigh")],
     )
     differ = Show(
@@ -217,7 +217,7 @@ def _copy(house: House) -> Band:
         "Members with a different state, token, address, zone or, in the HA tracker, replica in primary "
         "and secondary.",
         [Ask(f"sum by (ring, field) ({q.once(c.SECONDARY_MISMATCHED_MEMBERS)})", "{{ring}} {{field}}")],
-        Look(steps=f.above(1), empty=f.NOT_COMPARED),
+        Style(steps=f.above(1), empty=f.NOT_COMPARED),
         [house.runbook("KVMigrationSecondaryMismatch")],
     )
     members = Show(
@@ -227,7 +227,7 @@ def _copy(house: House) -> Band:
             Ask(f"max by (ring) ({q.of(c.SECONDARY_MISSING_MEMBERS)})", "{{ring}} missing"),
             Ask(f"max by (ring) ({q.of(c.SECONDARY_EXTRA_MEMBERS)})", "{{ring}} extra"),
         ],
-        Look(steps=f.above(1), empty=f.NOT_COMPARED),
+        Style(steps=f.above(1), empty=f.NOT_COMPARED),
         [house.runbook("KVMigrationSecondaryMembersMissing")],
     )
     return band(8, (house.series(lag, line=True), 8), (house.series(members), 8), (house.series(differ), 8))
@@ -240,7 +240,7 @@ def _views(house: House) -> Band:
         "Different contents shown",
         "How many different contents the processes' views of a ring show; 1 is agreement.",
         [Ask(f"max by (ring, view) ({q.of(c.RING_VIEWS)})", "{{ring}} {{view}}")],
-        Look(steps=f.steps((0, f.GOOD), (2, f.BAD))),
+        Style(steps=f.steps((0, f.GOOD), (2, f.BAD))),
         [house.runbook("KVMigrationRingViewsDiverged")],
     )
     stale = Show(
@@ -248,7 +248,7 @@ def _views(house: House) -> Band:
         "How far a process's view is behind the latest view beyond one heartbeat period, worst key. The "
         "line is the usual heartbeat timeout.",
         [Ask(q.worst(f"max by (target, view) ({stale_by})"), "{{target}} {{view}}")],
-        Look("s", f.above(limits.VIEW_STALENESS)),
+        Style("s", f.above(limits.VIEW_STALENESS)),
         [house.runbook("KVMigrationRingViewStale")],
     )
     return band(8, (house.series(contents), 12), (house.series(stale, line=True), 12))
@@ -267,7 +267,7 @@ def _view_table(house: House) -> Band:
             Ask(f"max {by} ({q.of(c.RING_VIEW_MISSING_MEMBERS)}) > 0 or "
                 f"(max {by} ({q.of(c.RING_VIEW_MISSING_MEMBERS)}) and {stale})"),
         ],
-        Look("short", f.plain(), [f.absent("?")], [
+        Style("short", f.plain(), [f.absent("?")], [
             f.coloured("staleness", unit="s", thresholds=f.absolute(f.above(limits.VIEW_STALENESS))),
             f.coloured("members missing", thresholds=f.absolute(f.above(1))),
         ]),
@@ -283,7 +283,7 @@ def _conflicts(house: House) -> Band:
         "Token conflicts of each ring",
         "Tokens claimed by more than one member.",
         [Ask(f"max by (ring) ({q.of(c.RING_TOKEN_CONFLICTS)})", "{{ring}}")],
-        Look(steps=f.above(1)),
+        Style(steps=f.above(1)),
         [house.runbook("KVMigrationRingTokenConflicts")],
     )
     orphaned = Show(
@@ -298,7 +298,7 @@ def _conflicts(house: House) -> Band:
             Ask(f"max by (ring) ({q.of(c.RING_GHOST_MEMBERS)})", "{{ring}} orphaned"),
             Ask(f"max by (ring) ({q.of(c.RING_MEMBERS_WITHOUT_TOKENS)})", "{{ring}} without tokens"),
         ],
-        Look(steps=f.above(1)),
+        Style(steps=f.above(1)),
         [house.runbook("KVMigrationRingForeignMembers"), house.runbook("KVMigrationRingGhostMembers")],
     )
     lost = Show(
@@ -309,7 +309,7 @@ def _conflicts(house: House) -> Band:
             Ask(f"max by (ring) ({q.of(c.RING_SHRUNK_MEMBERS)})", "{{ring}} lost"),
             Ask(f"sum by (ring) ({q.rate(c.RING_MEMBERS_RETURNED_TOTAL)}) > 0", "{{ring}} returning"),
         ],
-        Look(steps=f.above(1)),
+        Style(steps=f.above(1)),
         [house.runbook("KVMigrationRingShrunk")],
     )
     return band(8, (house.series(conflicts), 8), (house.series(orphaned), 8), (house.series(lost), 8))
@@ -321,13 +321,13 @@ def _partitions(house: House) -> Band:
         "Partitions by state",
         "Partitions of partition rings by state; they have no heartbeats and hardly ever write.",
         [Ask(f"sum by (ring, state) ({q.once(c.RING_PARTITIONS)})", "{{ring}} {{state}}")],
-        Look(empty=NO_PARTITIONS),
+        Style(empty=NO_PARTITIONS),
     )
     corrupted = Show(
         "Corrupted partitions",
         "Partitions that the page marks as corrupted.",
         [Ask(f"max by (ring) ({q.of(c.RING_CORRUPTED_PARTITIONS)})", "{{ring}}")],
-        Look(steps=f.above(1), empty=NO_PARTITIONS),
+        Style(steps=f.above(1), empty=NO_PARTITIONS),
         [house.runbook("KVMigrationPartitionsCorrupted")],
     )
     return band(7, (house.series(states), 12), (house.series(corrupted), 12))

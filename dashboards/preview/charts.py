@@ -34,8 +34,8 @@ def stat(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) ->
     width = box.width / len(found)
     for index, one in enumerate(found):
         part = Box(box.left + index * width - 4, box.top - 2, width + 8 / len(found), box.height + 6)
-        seen = value_display.shown(one.points[-1][1], value_display.settings(panel, one.name))
-        canvas.card(part, seen.colour, 1)
+        text = value_display.shown(one.points[-1][1], value_display.settings(panel, one.name))
+        canvas.card(part, text.colour, 1)
         middle = part.top + part.height / 2
         if named and one.name:
             canvas.text(
@@ -47,8 +47,8 @@ def stat(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) ->
                 align="center",
             )
             middle += 12
-        size = min(34.0, part.height * 0.42, width / max(4, len(seen.text)) * 1.55)
-        canvas.text(part.left + width / 2, middle, seen.text, size, DARK_INK, align="center", weight="bold")
+        size = min(34.0, part.height * 0.42, width / max(4, len(text.text)) * 1.55)
+        canvas.text(part.left + width / 2, middle, text.text, size, DARK_INK, align="center", weight="bold")
 
 
 def _nothing(canvas: Canvas, box: Box, text: str) -> None:
@@ -175,19 +175,19 @@ def lanes(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -
     axes.set_ylim(fitting, 0)
     axes.set_yticks([])
     _clock(axes, window)
-    seen: dict[str, str] = {}
+    colours: dict[str, str] = {}
     for row, one in enumerate(every[:fitting]):
         centre = box.top + (row + 0.5) * height / fitting
         canvas.text(
             box.left + margin - 6, centre, canvas.shortened(one.name, margin - 8, 11), 11, align="right"
         )
-        seen |= _lane(axes, panel, one, row, window)
+        colours |= _lane(axes, panel, one, row, window)
     for mark in canvas.marks:
         axes.axvline(
             mark.at, color=value_display.colour(mark.colour), linewidth=1, linestyle=(0, (4, 3)), alpha=0.9
         )
     x = box.left + margin
-    for text, painted in seen.items():
+    for text, painted in colours.items():
         canvas.fill(Box(x, box.top + box.height - 8, 10, 8), painted, 4)
         canvas.text(x + 14, box.top + box.height - 4, text, 11)
         x += 30 + 7 * len(text)
@@ -260,12 +260,12 @@ def _cell(canvas: Canvas, box: Box, value: Any, look: Json) -> None:
     if isinstance(value, str):
         canvas.text(box.left + 6, box.top + 13, canvas.shortened(value, box.width - 8, 12), 12)
         return
-    seen = value_display.shown(value, look)
+    text = value_display.shown(value, look)
     painted = look.get("custom.cellOptions", {}).get("type") == "color-background"
     if painted:
-        canvas.fill(box, seen.colour)
+        canvas.fill(box, text.colour)
     ink = DARK_INK if painted else (MUTED if value is None else INK)
-    canvas.text(box.left + 6, box.top + 13, canvas.shortened(seen.text, box.width - 8, 12), 12, ink)
+    canvas.text(box.left + 6, box.top + 13, canvas.shortened(text.text, box.width - 8, 12), 12, ink)
 
 
 def bars(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -> None:
@@ -277,11 +277,11 @@ def bars(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) ->
     most = max(1.0, *(one.points[-1][1] for one in every))
     height = min(46.0, box.height / len(every))
     for index, one in enumerate(every):
-        seen = value_display.shown(one.points[-1][1], value_display.settings(panel, one.name))
+        text = value_display.shown(one.points[-1][1], value_display.settings(panel, one.name))
         top = box.top + index * height
         canvas.text(box.left, top + 9, canvas.shortened(one.name, box.width - 60, 12), 12)
         canvas.fill(Box(box.left, top + 19, box.width - 60, height - 26), LINE)
         canvas.fill(
-            Box(box.left, top + 19, (box.width - 60) * one.points[-1][1] / most, height - 26), seen.colour, 3
+            Box(box.left, top + 19, (box.width - 60) * one.points[-1][1] / most, height - 26), text.colour, 3
         )
-        canvas.text(box.left + box.width, top + 30, seen.text, 15, seen.colour, align="right")
+        canvas.text(box.left + box.width, top + 30, text.text, 15, text.colour, align="right")

@@ -106,7 +106,7 @@ def run(argv: Sequence[str]) -> int:
     command: Command = args.run
     try:
         with _muted() if getattr(args, "quiet", False) else contextlib.nullcontext():
-            return _told(command(args))
+            return _reported(command(args))
     except ConfigError as error:
         return _refused(*error.problems)
     except KVMigrationError as error:
@@ -135,7 +135,7 @@ def _refused(*lines: str) -> int:
     return 2
 
 
-def _told(status: int) -> int:
+def _reported(status: int) -> int:
     """Give the status once all output is written."""
     sys.stdout.flush()
     return status

@@ -17,12 +17,12 @@ import msgspec
 
 from exporter.cli.source.check_prometheus import add_prometheus, joined_from
 from exporter.cli.source.docs_option import add_docs
-from exporter.cli.source.snapshot_source import Looks, add_source, beats, duration, look_from
+from exporter.cli.source.snapshot_source import GateSource, add_source, beats, duration, look_from
 from exporter.cli.terminal.safe_text import WIDTH, plain
 from exporter.cli.terminal.step_text import FORMATS, text_of
 from exporter.config.units import format_duration
 from exporter.derive.gate.harms import NAMES, STEPS
-from exporter.derive.gate.steps import NEED_TWO_LOOKS
+from exporter.derive.gate.steps import NEED_TWO_CYCLES
 from exporter.errors import UsageError
 from exporter.expose.api.chosen_steps import STATUS, parts, worst
 from exporter.expose.api.shapes import StepOut
@@ -45,8 +45,8 @@ def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
         description="Judge the gate of a step. Exit status: 0 open, 1 closed, 2 unknown.",
         epilog=f"Steps: {', '.join(NAMES)}.",
     )
-    told = "the step, listed below; without a migration: of each migration that has it as its next step"
-    parser.add_argument("step", metavar="[MIGRATION/]STEP", help=told)
+    step_help = "the step, listed below; without a migration: of each migration that has it as its next step"
+    parser.add_argument("step", metavar="[MIGRATION/]STEP", help=step_help)
     add_prometheus(add_source(parser), parser)
     parser.add_argument(
         "--for",
@@ -104,16 +104,16 @@ async def _check(args: argparse.Namespace) -> int:
         return _show([_advised(step, args) for step in await _once(args, look)], args, sys.stdout)
 
 
-async def _once(args: argparse.Namespace, look: Looks) -> tuple[StepOut, ...]:
+async def _once(args: argparse.Namespace, source: GateSource) -> tuple[StepOut, ...]:
     """Read once; and a second time where only checks that compare two cycles are unknown."""
-    steps = await look.steps(args.step)
-    if any(map(_waits, steps)) and not _asks(args):
-        await asyncio.sleep(look.interval)
-        steps = await look.steps(args.step)
+    steps = await source.steps(args.step)
+    if any(map(_waits, steps)) and not _has_answer(args):
+        await asyncio.sleep(source.interval)
+        steps = await source.steps(args.step)
     return steps
 
 
-def _asks(args: argparse.Namespace) -> bool:
+def _has_answer(args: argparse.Namespace) -> bool:
     """Whether a running exporter answers: it reads all the time, and a second cycle here adds nothing."""
     return bool(args.server or args.prometheus)
 
@@ -121,7 +121,7 @@ def _asks(args: argparse.Namespace) -> bool:
 def _waits(step: StepOut) -> bool:
     """Whether nothing failed and every unknown check needs a second cycle."""
     open_ = [check for check in step.checks if check.verdict != "holds"]
-    return bool(open_) and all(c.verdict == "unknown" and c.id in NEED_TWO_LOOKS for c in open_)
+    return bool(open_) and all(c.verdict == "unknown" and c.id in NEED_TWO_CYCLES for c in open_)
 
 
 def _holds(step: StepOut) -> bool:
@@ -130,7 +130,7 @@ def _holds(step: StepOut) -> bool:
 
 def _advised(step: StepOut, args: argparse.Namespace) -> StepOut:
     """Add how to soak where every check passed in one cycle, which does not show for how long."""
-    if step.answer != "closed" or not _holds(step) or _asks(args):
+    if step.answer != "closed" or not _holds(step) or _has_answer(args):
         return step
     text = (
         f"every check has passed, for {math.floor(step.soaked_seconds)} s of {step.soak_seconds:.0f} s; "
@@ -140,11 +140,11 @@ def _advised(step: StepOut, args: argparse.Namespace) -> StepOut:
     return msgspec.structs.replace(step, headline=text)
 
 
-async def _watch(args: argparse.Namespace, look: Looks) -> int:
+async def _watch(args: argparse.Namespace, source: GateSource) -> int:
     """Show the step again and again; Ctrl-C ends it, with the status of the last cycle."""
     status = STATUS["unknown"]
-    async for _ in beats(look):
-        steps = await look.steps(args.step)
+    async for _ in beats(source):
+        steps = await source.steps(args.step)
         if args.format == "text":
             print(time.strftime("-- %Y-%m-%d %H:%M:%S"))  # noqa: T201 - the command's own output
         status = _show(steps, args, sys.stdout)
@@ -152,7 +152,9 @@ async def _watch(args: argparse.Namespace, look: Looks) -> int:
     return status
 
 
-async def _soak(args: argparse.Namespace, look: Looks, clock: Callable[[], float] = time.monotonic) -> int:
+async def _soak(
+    args: argparse.Namespace, source: GateSource, clock: Callable[[], float] = time.monotonic
+) -> int:
     """Read until every check has passed without a break for `--for`; the first check that does not pass ends
     it. Before that time begins, checks that need two cycles may be unknown for `PATIENCE` seconds. The time
     begins anew when another step becomes the next one.
@@ -160,7 +162,7 @@ async def _soak(args: argparse.Namespace, look: Looks, clock: Callable[[], float
     began, first = clock(), None
     asked: tuple[str, ...] = ()
     while True:
-        steps = await look.steps(args.step)
+        steps = await source.steps(args.step)
         titles = tuple(step.title for step in steps)
         first, asked = (first if titles == asked else None), titles
         quiet = all(_holds(step) or _waits(step) for step in steps)
@@ -170,20 +172,22 @@ async def _soak(args: argparse.Namespace, look: Looks, clock: Callable[[], float
             _clear(args)
             return _show(steps, args, sys.stdout)
         else:
-            first = look.at if first is None else first
-            held = min(_held(step, look, first) for step in steps)
+            first = source.at if first is None else first
+            held = min(_held(step, source, first) for step in steps)
         if held >= args.soak:
             _clear(args)
             return _show([_opened(step, held) for step in steps], args, sys.stdout)
         _progress(args, held)
-        await asyncio.sleep(min(look.interval, max(SHORTEST, args.soak - held)))
+        await asyncio.sleep(min(source.interval, max(SHORTEST, args.soak - held)))
 
 
-async def _wait(args: argparse.Namespace, look: Looks, clock: Callable[[], float] = time.monotonic) -> int:
+async def _wait(
+    args: argparse.Namespace, source: GateSource, clock: Callable[[], float] = time.monotonic
+) -> int:
     """Read until every chosen step is open; 2 once the time is over."""
     ends = clock() + args.wait
     while True:
-        steps = await look.steps(args.step)
+        steps = await source.steps(args.step)
         if worst(steps).answer == "open":
             return _show(steps, args, sys.stdout)
         for step in () if args.quiet else steps:
@@ -191,7 +195,7 @@ async def _wait(args: argparse.Namespace, look: Looks, clock: Callable[[], float
         if clock() >= ends:
             _show(steps, args, sys.stdout)
             return STATUS["unknown"]
-        await asyncio.sleep(min(look.interval, max(SHORTEST, ends - clock())))
+        await asyncio.sleep(min(source.interval, max(SHORTEST, ends - clock())))
 
 
 def _waited_for(step: StepOut) -> str:
@@ -201,19 +205,19 @@ def _waited_for(step: StepOut) -> str:
     return headlines.answered(step.title, step.answer, step.headline) + named
 
 
-def _held(step: StepOut, look: Looks, first: float) -> float:
+def _held(step: StepOut, source: GateSource, first: float) -> float:
     """Seconds for which every check has passed: from our first snapshot to our last one, by the snapshots'
     own times. A break that only the gate records, as another list of processes, begins it anew. A source that
     does not have `soaked_seconds` counts only while the gate is open.
     """
-    if not look.soaks:
-        return look.at - first if step.answer == "open" else 0.0
-    return min(look.at - first, step.soaked_seconds)
+    if not source.soaks:
+        return source.at - first if step.answer == "open" else 0.0
+    return min(source.at - first, step.soaked_seconds)
 
 
 def _opened(step: StepOut, held: float) -> StepOut:
     """A step that has passed for so long. The rest of the gate's headline stays, above all a risk."""
-    return msgspec.structs.replace(step, answer="open", headline=headlines.held(held, step.headline))
+    return msgspec.structs.replace(step, answer="open", headline=headlines.passed(held, step.headline))
 
 
 def _progress(args: argparse.Namespace, held: float) -> None:
@@ -234,10 +238,10 @@ def _clear(args: argparse.Namespace) -> None:
 
 def _show(steps: Iterable[StepOut], args: argparse.Namespace, out: TextIO) -> int:
     """Print each step; the exit status is the worst of theirs."""
-    told = tuple(steps)
+    shown = tuple(steps)
     if args.format == "text":
-        text = "\n".join(text_of(step, verbose=args.verbose) for step in told)
+        text = "\n".join(text_of(step, verbose=args.verbose) for step in shown)
     else:
-        text = "".join(map(FORMATS[args.format], told))
+        text = "".join(map(FORMATS[args.format], shown))
     out.write(addressed(text, getattr(args, "docs_base_url", "")))
-    return STATUS[worst(told).answer]
+    return STATUS[worst(shown).answer]

@@ -55,8 +55,8 @@ async def _demo(args: argparse.Namespace) -> int:
 
         async def started(demo: Demo) -> None:
             file = Path(folder) / "kvmigration.yml"
-            told = demo.config(named=not args.hostile) | {"gate": {"soak": soak_of(demo.settings)}}
-            file.write_text(yaml.safe_dump(told, sort_keys=False), encoding="utf-8")
+            config = demo.config(named=not args.hostile) | {"gate": {"soak": soak_of(demo.settings)}}
+            file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
             args.config_file = file
             service = Service(args, load(file), panel=panel_of(demo))
             task = asyncio.create_task(service.run(_say))

@@ -112,9 +112,9 @@ def _add_pace(parser: argparse.ArgumentParser) -> None:
 
 
 def _fault_help() -> str:
-    told = "; ".join(f"{k}: {v}" for k, v in FAULTS.items())
+    faults = "; ".join(f"{k}: {v}" for k, v in FAULTS.items())
     more = "; ".join(f"{k}: {v}" for k, v in READ_WRITE_FAULTS.items())
-    return f"play a fault from the start, may be repeated: {told}; of the read-write migration: {more}"
+    return f"play a fault from the start, may be repeated: {faults}; of the read-write migration: {more}"
 
 
 def settings_of(args: argparse.Namespace) -> DemoSettings:
@@ -245,9 +245,9 @@ async def _until(end: asyncio.Event, demo: Demo, before: str) -> None:
 
 def _going_to(demo: Demo) -> str:
     """The next stages of the demo, by their names: of KV clients the phase."""
-    told = demo.cluster.walk()
+    moved = demo.cluster.walk()
     stages = [f"phase {demo.cluster.phase.label}"] if demo.cluster.moving() else []
-    return ", ".join(stages + [f"{told[name]} ({name})" for name in (LABELS, READ_WRITE) if name in told])
+    return ", ".join(stages + [f"{moved[name]} ({name})" for name in (LABELS, READ_WRITE) if name in moved])
 
 
 def _say(text: str) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from exporter.cli.source.snapshot_source import Look, add_source, look_from
+from exporter.cli.source.snapshot_source import Source, add_source, look_from
 from exporter.cli.terminal.diff_table import MAX_NAMES, body, few, safe
 from exporter.derive.limits import DEFAULT_PERIOD
 from exporter.errors import UsageError
@@ -71,7 +71,7 @@ def _unseen(not_responding: tuple[str, ...]) -> str:
     return f"{count} not answer; what it has is unknown: {few(not_responding, MAX_NAMES)}"
 
 
-async def _details(args: argparse.Namespace, look: Look) -> list[RingDetailOut]:
+async def _details(args: argparse.Namespace, look: Source) -> list[RingDetailOut]:
     keys = await look.keys()
     return [await look.key(key) for key in (keys if args.all else [args.key])]
 

@@ -58,14 +58,14 @@ def doctor(args: argparse.Namespace) -> int:
     found = [*_configured(config), *(Obstacle(f"Not watched: {text}") for text in left_out)]
     found += obstacles(snapshot)
     where = [f"{args.config_file}: ok"] if args.config_file else [f"read from {', '.join(args.urls)}"]
-    lines = [*where, *seen(snapshot), ""]
-    lines += [line for obstacle in found for line in _told(obstacle)]
+    lines = [*where, *summary_lines(snapshot), ""]
+    lines += [line for obstacle in found for line in _lines_of(obstacle)]
     lines += ["The exporter can read everything."] if not found else []
     sys.stdout.write("".join(f"{plain(line)}\n" for line in lines))
     return 1 if found else 0
 
 
-def _told(obstacle: Obstacle) -> Iterator[str]:
+def _lines_of(obstacle: Obstacle) -> Iterator[str]:
     names = f": {few(obstacle.names, NAMED)}" if obstacle.names else ""
     yield from wrapped(f"{obstacle.text}{names}", "!! ", "   ", WIDTH)
     yield from wrapped(obstacle.remedy, "   ", width=WIDTH) if obstacle.remedy else ()
@@ -81,7 +81,7 @@ def _configured(config: Config) -> Iterator[Obstacle]:
     yield from (Obstacle(text) for text in warnings(config))
 
 
-def seen(snapshot: Snapshot) -> Iterator[str]:
+def summary_lines(snapshot: Snapshot) -> Iterator[str]:
     """What was read, in a few lines."""
     up = [target for target in snapshot.targets if target.up]
     sources = Counter(target.source for target in snapshot.targets)

@@ -106,16 +106,16 @@ def _key(name: str) -> str:
     return name.casefold().removeprefix(PREFIX).removeprefix(_ALERT.casefold()).replace("_", "-")
 
 
-def _listed(known: Iterable[Topic]) -> str:
+def _listed(matching: Iterable[Topic]) -> str:
     kinds: dict[str, list[str]] = {}
-    for topic in known:
+    for topic in matching:
         kinds.setdefault(topic.kind, []).append(topic.name)
     parts = (f"{kind}s:\n" + "".join(f"  {name}\n" for name in names) for kind, names in kinds.items())
     return "\n".join(parts)
 
 
-def _unknown(name: str, known: Iterable[Topic]) -> str:
-    names = {_key(topic.name): topic.name for topic in known}
+def _unknown(name: str, matching: Iterable[Topic]) -> str:
+    names = {_key(topic.name): topic.name for topic in matching}
     near = [names[key] for key in get_close_matches(_key(name), names, 3)]
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
     return f'kvmigration: nothing is called "{plain(name)}". {hint}"kvmigration explain" lists all names.\n'
@@ -193,8 +193,8 @@ def _for_a_terminal(markdown: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _linked(found: re.Match[str]) -> str:
-    text, place = found[1], found[2].removeprefix("../../")
+def _linked(match: re.Match[str]) -> str:
+    text, place = match[1], match[2].removeprefix("../../")
     return text if place == f"{text}.md" else f"{text} ({place})"
 
 

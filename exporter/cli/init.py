@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from exporter.cli.source.snapshot_source import add_http_config, client_settings
-from exporter.cli.source.survey import ORDINARY, Survey, checked_url, look_round, missing_of, names_of
+from exporter.cli.source.survey import ORDINARY, Survey, checked_url, missing_of, names_of, survey_of
 from exporter.cli.terminal.safe_text import plain
 from exporter.config import HttpClient, load_text
 from exporter.derive.migration.runtime_configuration import as_written
@@ -43,8 +43,8 @@ def add_init(commands: Any, common: argparse.ArgumentParser) -> None:
 def _command(args: argparse.Namespace) -> int:
     status = init(args.urls, args.output, client_settings(args))
     if args.http_config:
-        told = f"http_client is not in it: what {args.http_config} has belongs there"
-        sys.stderr.write(f"{plain(told)}\n")
+        note = f"http_client is not in it: what {args.http_config} has belongs there"
+        sys.stderr.write(f"{plain(note)}\n")
     return 1 if args.http_config else status
 
 
@@ -53,7 +53,7 @@ def init(urls: Iterable[str], path: Path, client: HttpClient = ORDINARY, *, err:
     err = err or sys.stderr
     if path.exists():
         raise UsageError(f"{path} is there already; name another file with --output")
-    survey = asyncio.run(look_round(tuple(map(checked_url, urls)), client))
+    survey = asyncio.run(survey_of(tuple(map(checked_url, urls)), client))
     text = configuration(survey)
     load_text(text)
     path.write_text(text, encoding="utf-8")

@@ -110,7 +110,7 @@ def _raise_file_limit() -> None:
 
 async def _once(config: Config) -> int:
     snapshot = await one_cycle(config)
-    Narrator().tell(snapshot)
+    Narrator().write(snapshot)
     renderer = Renderer(lambda: snapshot, lambda: SelfFacts(__version__, max_series=config.scale.max_series))
     exposition = await renderer.render()
     sys.stdout.buffer.write(exposition.body)

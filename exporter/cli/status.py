@@ -76,53 +76,53 @@ async def _status(args: argparse.Namespace) -> int:
         return status
 
 
-def _show(seen: Overview, stale: str, args: argparse.Namespace) -> int:
+def _show(overview: Overview, stale: str, args: argparse.Namespace) -> int:
     """Print the chosen form, and give the exit status."""
     if args.json:
-        sys.stdout.write(msgspec.json.encode(seen).decode() + "\n")
+        sys.stdout.write(msgspec.json.encode(overview).decode() + "\n")
     else:
-        sys.stdout.write(f"{line_of(seen)}\n" if args.short else text_of(seen, time.time()))
+        sys.stdout.write(f"{line_of(overview)}\n" if args.short else text_of(overview, time.time()))
     if stale:
         sys.stderr.write(f"kvmigration: {stale}\n")
-    if stale or seen.status.phase == "unknown":
+    if stale or overview.status.phase == "unknown":
         return 2
-    return 0 if seen.status.uniform and not seen.status.warnings else 1
+    return 0 if overview.status.uniform and not overview.status.warnings else 1
 
 
-def line_of(seen: Overview) -> str:
+def line_of(overview: Overview) -> str:
     """The one line: how many faults there are, and the next step of each migration that has begun."""
-    status, wrong = seen.status, len(seen.status.warnings)
+    status, wrong = overview.status, len(overview.status.warnings)
     moving = [one for one in status.migrations if one.begun and (one.phase or one.next_step)]
-    told = [plain(one.line).removesuffix(".") for one in moving or status.migrations[:1]]
+    parts = [plain(one.line).removesuffix(".") for one in moving or status.migrations[:1]]
     processes = f"{status.targets_up} of {status.targets_up + status.targets_down} processes answer"
     warned = [f"{wrong} warning{'s' if wrong > 1 else ''}"] if wrong else []
-    return "; ".join([*warned, *(told or ["phase unknown"]), processes])
+    return "; ".join([*warned, *(parts or ["phase unknown"]), processes])
 
 
-def text_of(seen: Overview, now: float) -> str:
+def text_of(overview: Overview, now: float) -> str:
     """The screen: danger first, then phases, keys, gossip, the way back and the next step."""
-    dated = now if seen.status.cycle > 1 else None  # in the first cycle no beginning is recorded
-    top, below = _top(seen, dated), [*_gossip(seen), *_back(seen)]
-    components = _components(seen.targets, dated)
+    dated = now if overview.status.cycle > 1 else None  # in the first cycle no beginning is recorded
+    top, below = _top(overview, dated), [*_gossip(overview), *_back(overview)]
+    components = _components(overview.targets, dated)
     room = HEIGHT - len(top) - len(components) - len(below) - LEAST_FOR_NEXT - 4
-    lines = [*top, "", *components, "", *_keys(seen, max(room - 3, LEAST_KEYS)), "", *below, ""]
-    suggested = _suggested(seen, HEIGHT - len(lines) - LEAST_FOR_NEXT)
-    return "\n".join([*lines, *_next(seen, HEIGHT - len(lines) - len(suggested)), *suggested]) + "\n"
+    lines = [*top, "", *components, "", *_keys(overview, max(room - 3, LEAST_KEYS)), "", *below, ""]
+    suggested = _suggested(overview, HEIGHT - len(lines) - LEAST_FOR_NEXT)
+    return "\n".join([*lines, *_next(overview, HEIGHT - len(lines) - len(suggested)), *suggested]) + "\n"
 
 
-def _suggested(seen: Overview, room: int) -> list[str]:
+def _suggested(overview: Overview, room: int) -> list[str]:
     """The block that would have the external store read, where none is configured."""
-    block = [plain(line) for line in seen.status.suggested_stores]
+    block = [plain(line) for line in overview.status.suggested_stores]
     if not block:
         return []
-    told = ["", "No external store is read. The configuration pages suggest:", *block]
-    if len(told) <= room:
-        return told
+    lines = ["", "No external store is read. The configuration pages suggest:", *block]
+    if len(lines) <= room:
+        return lines
     return [f"No external store is read; suggested_stores names the block{ALL}"] if room > 0 else []
 
 
-def _top(seen: Overview, now: float | None) -> list[str]:
-    status = seen.status
+def _top(overview: Overview, now: float | None) -> list[str]:
+    status = overview.status
     lead = _lead(status)
     agreed = {True: "uniform", False: "clients in different phases", None: "unknown for some processes"}[
         status.uniform
@@ -146,7 +146,7 @@ def _top(seen: Overview, now: float | None) -> list[str]:
             text = f"{store.store} is not read below {', '.join(store.not_covered)}: add this to its prefixes"
             lines += _shortened(wrapped(text, "!  ", "   "), 2)
     full = len(lines) > MOST_BEFORE
-    lines += [line for told in _others(status, full) for line in _shortened(wrapped(told, "", "  "), 2)]
+    lines += [line for note in _others(status, full) for line in _shortened(wrapped(note, "", "  "), 2)]
     if status.finished_keys:
         lines += _shortened(wrapped(f"On memberlist already: {', '.join(status.finished_keys)}", "", "  "), 2)
     return [*lines, f"{status.targets_up} processes answer, {status.targets_down} do not"]
@@ -206,8 +206,8 @@ def _phases(clients: Iterable[ClientOut]) -> str:
     return ", ".join(f"{count} {phase}" for phase, count in counted.most_common()) or "none"
 
 
-def _keys(seen: Overview, most: int) -> list[str]:
-    rings, copied = seen.rings, _is_copied(seen.targets)
+def _keys(overview: Overview, most: int) -> list[str]:
+    rings, copied = overview.rings, _is_copied(overview.targets)
     lines = [f"{'KEY':<26} {'PHASE':<10} {'MEMBERS':>7} {'UNHEALTHY':>9} {'LAG':>6}  SECONDARY"]
     for ring in rings[:most]:
         members, unhealthy = _members(ring)
@@ -254,23 +254,23 @@ def copy_of(ring: RingOut, *, copied: bool) -> str:
     return _wrong(found) or proved
 
 
-def _wrong(found: SecondaryOut) -> str:
+def _wrong(secondary: SecondaryOut) -> str:
     """What is wrong with a copy, "" where nothing is. A member that is more than the heartbeat timeout behind
     becomes unhealthy at the switch.
     """
-    if found.key_missing:
+    if secondary.key_missing:
         return "KEY MISSING"
-    if found.missing_members:
-        return f"{len(found.missing_members)} MISSING"
-    if any(found.mismatched.values()):
+    if secondary.missing_members:
+        return f"{len(secondary.missing_members)} MISSING"
+    if any(secondary.mismatched.values()):
         return "DIFFERS"
-    return "BEHIND" if (found.lag_seconds or 0) > DEFAULT_TIMEOUT else ""
+    return "BEHIND" if (secondary.lag_seconds or 0) > DEFAULT_TIMEOUT else ""
 
 
-def _gossip(seen: Overview) -> list[str]:
-    if seen.gossip is None:
+def _gossip(overview: Overview) -> list[str]:
+    if overview.gossip is None:
         return ["Gossip: no process has memberlist."]
-    found = seen.gossip
+    found = overview.gossip
     labels = (
         ", ".join(f'"{label}" on {len(names)}' for label, names in sorted(found.labels.items())) or "unknown"
     )
@@ -283,26 +283,26 @@ def _gossip(seen: Overview) -> list[str]:
     return wrapped(text) + _labels(found)
 
 
-def _labels(found: GossipOut) -> list[str]:
+def _labels(gossip: GossipOut) -> list[str]:
     """How far the label is rolled out, and which members were refused lately; nothing once all is done."""
-    rollout = found.label_rollout
+    rollout = gossip.label_rollout
     lines = []
     if rollout is not None and rollout.stage != "enforced":
         lines += wrapped(f"Label rollout: {rollout.stage}. {rollout.next}")
     elif rollout is not None and (rollout.conflicts or rollout.unexpected):
         lines += wrapped(f"Label rollout: {rollout.next}")
-    if found.rejections:
-        count = sum(rejection.count for rejection in found.rejections)
-        labels = sorted({f'"{_truncated(rejection.label, 40)}"' for rejection in found.rejections})
+    if gossip.rejections:
+        count = sum(rejection.count for rejection in gossip.rejections)
+        labels = sorted({f'"{_truncated(rejection.label, 40)}"' for rejection in gossip.rejections})
         named = ", ".join(labels[:5]) + (" and more" if len(labels) > 5 else "")
         lines += wrapped(f"Rejected for their label, by the logs: {count} (label {named}).")
     return lines
 
 
-def _next(seen: Overview, room: int) -> list[str]:
+def _next(overview: Overview, room: int) -> list[str]:
     """The next step and what closes its gate, as far as the screen has room."""
-    step = next(iter(chosen(seen.steps, "", seen.status.next_step)), None)
-    if step is None and seen.status.phase == "memberlist":
+    step = next(iter(chosen(overview.steps, "", overview.status.next_step)), None)
+    if step is None and overview.status.phase == "memberlist":
         return wrapped(
             "Next step: none. What has begun to move is on memberlist; the store is in use.", "", "  "
         )
@@ -314,11 +314,13 @@ def _next(seen: Overview, room: int) -> list[str]:
     shown: list[str] = []
     for count, check in enumerate(bad):
         mark = "NO " if check.verdict == "fails" else "?? "
-        told = _shortened(wrapped(f"{check.id}: {check.sentence} {check.evidence}", f"  {mark}", " " * 5), 3)
-        if len(shown) + len(told) > room:
+        check_lines = _shortened(
+            wrapped(f"{check.id}: {check.sentence} {check.evidence}", f"  {mark}", " " * 5), 3
+        )
+        if len(shown) + len(check_lines) > room:
             shown.append(f"  and {len(bad) - count} more: kvmigration check {step.step}")
             break
-        shown += told
+        shown += check_lines
     return lines + shown
 
 
@@ -330,10 +332,10 @@ def _shortened(lines: list[str], most: int) -> list[str]:
     return [*lines[: most - 1], f"{words if words == lines[most - 1] else words.rpartition(' ')[0]} …"]
 
 
-def _back(seen: Overview) -> list[str]:
-    found = seen.status.rollback
+def _back(overview: Overview) -> list[str]:
+    found = overview.status.rollback
     safe = {True: "safe now", False: "NOT SAFE now", None: "unknown whether it is safe"}[found.safe]
-    lead = _lead(seen.status)
+    lead = _lead(overview.status)
     what = f"Roll back {lead.name}" if lead is not None and lead.name != RINGS else "Roll back"
     return _shortened(wrapped(f"{what} ({safe}): {found.text}", "", "  "), 4)
 

@@ -311,7 +311,7 @@ class Config(Settings):
         return self
 
     @model_validator(mode="after")
-    def _told_apart(self) -> Self:
+    def _distinguished(self) -> Self:
         for index, entry in enumerate(self.rejections):
             if entry.file is not None and self.state_file and entry.file.state_file == self.state_file:
                 raise refuse(

@@ -88,14 +88,14 @@ def _go_quoted(quoted: str) -> str:
     return label if len(label.encode("utf-8", "replace")) <= MAX_LABEL else OTHER
 
 
-def _unescaped(found: re.Match[str]) -> str:
-    code = found[1] or found[2] or found[3]
-    if code or found[4]:
-        number = int(code, 16) if code else int(found[4], 8)
-        if number > 0x10FFFF or 0xD800 <= number <= 0xDFFF or (found[1] and number > 0x7F):
+def _unescaped(match: re.Match[str]) -> str:
+    code = match[1] or match[2] or match[3]
+    if code or match[4]:
+        number = int(code, 16) if code else int(match[4], 8)
+        if number > 0x10FFFF or 0xD800 <= number <= 0xDFFF or (match[1] and number > 0x7F):
             return "\ufffd"  # no character; a byte above 7f that Go shows so is no UTF-8
         return chr(number)
-    return _ESCAPES.get(found[5], found[5])
+    return _ESCAPES.get(match[5], match[5])
 
 
 def _source(rest: str) -> str:

@@ -137,9 +137,9 @@ def _from_html(body: bytes) -> MemberlistPage:
     )
 
 
-def _with_columns(found: list[Table], *columns: str) -> Table:
+def _with_columns(page_tables: list[Table], *columns: str) -> Table:
     """The first table with these columns: the tables of messages come behind those that are read."""
-    for table in found:
+    for table in page_tables:
         if all(column in table.columns for column in columns):
             return table
     raise DecodeError(f"memberlist: no table with the columns {', '.join(columns)}, expected a member list")

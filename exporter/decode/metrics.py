@@ -146,18 +146,18 @@ def decode_metrics(body: bytes, layout: Layout | None = None, at: float = 0.0) -
     check_exposition(body)
     expected = layout.readings(body, at) if layout else None
     if layout and expected is not None:
-        told = _decoded(expected)
-        if told.start_time == layout.start_time:
-            return told
+        readings = _decoded(expected)
+        if readings.start_time == layout.start_time:
+            return readings
     found = [search(body, wanted) for wanted in _ALL]
-    told = _decoded([each.readings for each in found])
+    readings = _decoded([each.readings for each in found])
     if layout:
-        layout.learn(body, [each.places for each in found], _WORDS, told.start_time, at)
-    return told
+        layout.learn(body, [each.places for each in found], _WORDS, readings.start_time, at)
+    return readings
 
 
-def _decoded(found: Readings) -> ProcessMetrics:
-    multikv, durations, builds, memberlist, starting, elections, queries, *others = found
+def _decoded(readings: Readings) -> ProcessMetrics:
+    multikv, durations, builds, memberlist, starting, elections, queries, *others = readings
     clients: dict[str, _Client] = {}
     traffic: dict[str, float] = {}
     for line, value in multikv:
@@ -269,8 +269,8 @@ def _gauges(found: Iterable[tuple[str, float]]) -> dict[str, float]:
 def _build(found: Iterable[tuple[tuple[str, str, str], float]]) -> tuple[Product, str, str]:
     by_product = {product: (version, revision) for (product, version, revision), _ in found}
     for product in _PRODUCTS:
-        if told := by_product.get(product.value):
-            return product, *told
+        if build := by_product.get(product.value):
+            return product, *build
     return Product.UNKNOWN, "", ""
 
 

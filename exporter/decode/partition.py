@@ -152,8 +152,8 @@ def _from_html(body: bytes, clock: float | None) -> PartitionRing:
     return _ring((_partition_of_row(row, place) for row in table.records(place)), now, place)
 
 
-def _partitions(found: list[Table]) -> Table:
-    for table in found:
+def _partitions(page_tables: list[Table]) -> Table:
+    for table in page_tables:
         if "partition id" in table.columns and "state" in table.columns:
             return table
     raise DecodeError("partition ring page: no table with the column Partition ID, expected a partition ring")

@@ -227,9 +227,9 @@ def _learned(ring: Ring, now: float | None, memo: Memo, raws: list[bytes], shown
     return ring
 
 
-def _instances(found: list[Table]) -> tuple[Table, str]:
+def _instances(page_tables: list[Table]) -> tuple[Table, str]:
     """The table with the instances, found by what its columns are called, and the name's column."""
-    for table in found:
+    for table in page_tables:
         for column in _ID_COLUMNS:
             if column in table.columns and "state" in table.columns:
                 return table, column
@@ -261,13 +261,13 @@ def _heartbeat(shown: str, now: float | None) -> float | None:
     return go_times.unix(_nearest(about, found), "ring page: last heartbeat")
 
 
-def _nearest(about: float, found: re.Match[str]) -> float:
+def _nearest(about: float, match: re.Match[str]) -> float:
     """The moment nearest to `about` that a clock in some zone shows as this time of day.
 
     The age is truncated to integer seconds, the time of day is exact. Its date (midnight) and its zone are
     not needed, because zones differ by full quarters of an hour.
     """
-    within = (int(found[3]) * 60 + int(found[4])) % _QUARTER + float(found[5] or 0)
+    within = (int(match[3]) * 60 + int(match[4])) % _QUARTER + float(match[5] or 0)
     return round((about - within) / _QUARTER) * _QUARTER + within
 
 

@@ -35,13 +35,13 @@ def decode_runtime_config(body: bytes, _clock: float | None = None) -> RuntimeCo
     block = read_blocks(body, {BLOCK}).at(BLOCK)
     if block and not isinstance(block.node, yaml.MappingNode):
         raise DecodeError(f"runtime configuration: {BLOCK} is no block")
-    return RuntimeConfig(_told(block.at("primary")), _mirroring(block))
+    return RuntimeConfig(_text_of(block.at("primary")), _mirroring(block))
 
 
-def _told(block: Block) -> str:
+def _text_of(block: Block) -> str:
     return text(block.scalar(), f"runtime configuration: {block.path}")
 
 
 def _mirroring(block: Block) -> bool | None:
-    found = next((told for name in _SPELLINGS if (told := _told(block.at(name)))), "")
+    found = next((switch for name in _SPELLINGS if (switch := _text_of(block.at(name)))), "")
     return found in _ON if found else None

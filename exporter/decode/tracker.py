@@ -52,8 +52,8 @@ def _from_json(body: bytes, clock: float | None) -> TrackerPage:
 
 
 def _entry_of_json(entry: _Elected) -> TrackerEntry:
-    seen = entry.elected_last_seen_time or entry.elected_at
-    return _entry(entry.user_id, entry.cluster, entry.replica, seen, entry.last_election_time)
+    seen_time = entry.elected_last_seen_time or entry.elected_at
+    return _entry(entry.user_id, entry.cluster, entry.replica, seen_time, entry.last_election_time)
 
 
 def _entry(user: str, cluster: str, replica: str, seen: str | None, elected: str | None) -> TrackerEntry:
@@ -75,8 +75,8 @@ def _from_html(body: bytes, clock: float | None) -> TrackerPage:
     )
 
 
-def _elections(found: list[Table]) -> Table:
-    for table in found:
+def _elections(page_tables: list[Table]) -> Table:
+    for table in page_tables:
         if {"user id", "cluster", "replica"} <= set(table.columns):
             return table
     raise DecodeError("HA tracker page: no table with the columns User ID, Cluster, Replica")

@@ -180,8 +180,11 @@ class Demo:
             "interval": "5s",
             "product": "auto",
             "targets": [
-                {"static": ({"processes": told} if named else {"urls": [*told.values()]}) | _of(component)}
-                for component, told in by_component.items()
+                {
+                    "static": ({"processes": targets} if named else {"urls": [*targets.values()]})
+                    | _of(component)
+                }
+                for component, targets in by_component.items()
             ],
             "stores": store,
             "gossip": {} if self.settings.is_label_to_come else {"label": self.settings.gossip_label},

@@ -15,7 +15,7 @@ from exporter.derive.gate.soak import newcomers
 from exporter.derive.gate.steps import judge_migrations
 from exporter.derive.gossip.gossip_clusters import lasting, parted
 from exporter.derive.gossip.label_rollout import attributed
-from exporter.derive.gossip.membership import judge_gossip, outstayed, with_heard, with_spread
+from exporter.derive.gossip.membership import judge_gossip, outstayed, with_heartbeat_ages, with_spread
 from exporter.derive.history import History, RingHistory, Watched
 from exporter.derive.identity.key_names import names_of
 from exporter.derive.identity.member_index import each_once
@@ -61,22 +61,26 @@ def unworded(snapshot: Snapshot) -> Snapshot:
     return snapshot
 
 
-def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = unworded) -> tuple[Snapshot, History]:
+def conclude(
+    cycle: Cycle, history: History, rules: Rules, words: Words = unworded
+) -> tuple[Snapshot, History]:
     """Conclude one cycle; the second value is what the next one needs. `words` puts in the sentences."""
-    cycle, rules = _begun(cycle, past, rules)
-    known = {identity.target: identity for identity in identities(cycle.observed)}
-    targets = _judge_targets(cycle, known, past, rules)
-    keys, rings = _judge_keys(cycle, targets, known, past, rules)
-    targets, keys = dated(targets, keys, past.snapshot, cycle.at)
-    gossip = _with_delays(_judge_gossip(cycle, targets, known, past, rules), targets, keys, past, cycle.at)
-    signs = signs_of(cycle, targets, known.values(), product_of(targets), rules)
-    gossip, keys = with_foreign(gossip, keys, targets, known.values(), signs)
-    found = Judged(targets, keys, gossip, tuple(known.values()), cycle.started, cycle.at)
-    part = part_of(cycle.share, found, rules) if cycle.share is not None else None
+    cycle, rules = _begun(cycle, history, rules)
+    known_processes = {identity.target: identity for identity in identities(cycle.observed)}
+    targets = _judge_targets(cycle, known_processes, history, rules)
+    keys, rings = _judge_keys(cycle, targets, known_processes, history, rules)
+    targets, keys = dated(targets, keys, history.snapshot, cycle.at)
+    gossip = _with_delays(
+        _judge_gossip(cycle, targets, known_processes, history, rules), targets, keys, history, cycle.at
+    )
+    signs = signs_of(cycle, targets, known_processes.values(), product_of(targets), rules)
+    gossip, keys = with_foreign(gossip, keys, targets, known_processes.values(), signs)
+    judged = Judged(targets, keys, gossip, tuple(known_processes.values()), cycle.started, cycle.at)
+    part = part_of(cycle.share, judged, rules) if cycle.share is not None else None
     keys, gossip = apart(keys, gossip) if part is not None else (keys, gossip)
-    stores, places = _judge_stores(cycle, past, targets)
+    stores, places = _judge_stores(cycle, history, targets)
     fleet = JudgedFleet(targets, keys, gossip, stores, cycle.unsure, part is not None)
-    migrations = _judge_migrations(fleet, past.snapshot, rules, cycle.at)
+    migrations = _judge_migrations(fleet, history.snapshot, rules, cycle.at)
     snapshot = Snapshot(
         at=cycle.at,
         started=cycle.started,
@@ -87,7 +91,7 @@ def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = unworded)
         gossip=gossip,
         stores=stores,
         named_stores=() if stores else places.named(),
-        rejections=attributed(cycle.rejections, {**past.identities, **known}.values()),
+        rejections=attributed(cycle.rejections, {**history.identities, **known_processes}.values()),
         probes=cycle.probes,
         discovered=cycle.discovered,
         unsure=cycle.unsure.fail,
@@ -99,18 +103,20 @@ def conclude(cycle: Cycle, past: History, rules: Rules, words: Words = unworded)
         migrations=migrations,
         ticked=cycle.ticked,
     )
-    snapshot = words(_told(_with_steps(snapshot, past.snapshot, rules), past.snapshot, rules))
-    return snapshot, replace(_remember(cycle, past, snapshot, known, rings), places=places.lasting)
+    snapshot = words(_worded(_with_steps(snapshot, history.snapshot, rules), history.snapshot, rules))
+    return snapshot, replace(
+        _remember(cycle, history, snapshot, known_processes, rings), places=places.lasting
+    )
 
 
-def _told(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
+def _worded(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
     return replace(snapshot, events=events(before, snapshot, rules.max_events))
 
 
-def _begun(cycle: Cycle, past: History, rules: Rules) -> tuple[Cycle, Rules]:
+def _begun(cycle: Cycle, history: History, rules: Rules) -> tuple[Cycle, Rules]:
     """What the judgement begins with: the processes that are there, and what their keys are called."""
-    cycle = replace(cycle, observed=still_there(cycle.observed, past.snapshot))
-    names = names_of(cycle.observed, cycle.stores, rules.product, past.names)
+    cycle = replace(cycle, observed=still_there(cycle.observed, history.snapshot))
+    names = names_of(cycle.observed, cycle.stores, rules.product, history.names)
     return replace(cycle, names=names), _grouped(cycle, rules)
 
 
@@ -119,9 +125,13 @@ def _grouped(cycle: Cycle, rules: Rules) -> Rules:
     configuration names no other modes. One process with another product's build in every second cycle would
     else change the rules of all steps, and break their soak.
     """
-    pages = [seen.metrics.value.product for seen in cycle.observed if seen.metrics.value is not None]
-    known = Counter(product for product in pages if product is not Product.UNKNOWN)
-    if rules.groups or not known or 4 * known[Product.MIMIR] < known.total():
+    pages = [
+        observation.metrics.value.product
+        for observation in cycle.observed
+        if observation.metrics.value is not None
+    ]
+    products = Counter(product for product in pages if product is not Product.UNKNOWN)
+    if rules.groups or not products or 4 * products[Product.MIMIR] < products.total():
         return rules
     return replace(rules, groups=rules.default_groups)
 
@@ -132,11 +142,11 @@ def _judge_migrations(
     """The migrations, with what is wrong with each and with all, and what endangers its next step."""
     common, product = tuple(findings.of_all(fleet, now)), product_of(fleet.targets)
     spread = fleet.gossip.spread if fleet.gossip is not None else None
-    found: list[Migration] = []
+    migrations: list[Migration] = []
     for one in migrations_of(fleet, before, rules, now):
         own = tuple(findings.of_migration(one, fleet, now))
         keys = tuple(key for key in fleet.keys if key.migration == one.name)
-        found.append(
+        migrations.append(
             replace(
                 one,
                 findings=ordered((*common, *own)),
@@ -149,7 +159,7 @@ def _judge_migrations(
                 else (),
             )
         )
-    return tuple(found)
+    return tuple(migrations)
 
 
 def _with_steps(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
@@ -184,32 +194,42 @@ def _fleet(snapshot: Snapshot) -> Fleet:
 
 def _remember(
     cycle: Cycle,
-    past: History,
+    history: History,
     snapshot: Snapshot,
-    known: Mapping[str, Identity],
+    known_processes: Mapping[str, Identity],
     rings: Mapping[str, RingHistory],
 ) -> History:
-    current = {seen.target.name for seen in cycle.observed}
-    kept = {name: identity for name, identity in past.identities.items() if name in current}
+    current = {observation.target.name for observation in cycle.observed}
+    earlier = {name: identity for name, identity in history.identities.items() if name in current}
     indexes = {
         store.title: store.modified
         if store.outcome is Outcome.OK
-        else past.indexes.get(store.title, MappingProxyType({}))
+        else history.indexes.get(store.title, MappingProxyType({}))
         for store in cycle.stores
     }
     return History(
-        snapshot, MappingProxyType(kept | dict(known)), rings, MappingProxyType(indexes), cycle.names
+        snapshot,
+        MappingProxyType(earlier | dict(known_processes)),
+        rings,
+        MappingProxyType(indexes),
+        cycle.names,
     )
 
 
 def _judge_targets(
-    cycle: Cycle, known: Mapping[str, Identity], past: History, rules: Rules
+    cycle: Cycle, known_processes: Mapping[str, Identity], history: History, rules: Rules
 ) -> tuple[TargetFacts, ...]:
-    before = {target.name: target for target in past.snapshot.targets} if past.snapshot else {}
+    before = {target.name: target for target in history.snapshot.targets} if history.snapshot else {}
     return with_usual_product(
         tuple(
-            judge_target(seen, known.get(seen.target.name), before.get(seen.target.name), rules, cycle.names)
-            for seen in cycle.observed
+            judge_target(
+                observation,
+                known_processes.get(observation.target.name),
+                before.get(observation.target.name),
+                rules,
+                cycle.names,
+            )
+            for observation in cycle.observed
         )
     )
 
@@ -217,13 +237,13 @@ def _judge_targets(
 def _judge_keys(
     cycle: Cycle,
     targets: tuple[TargetFacts, ...],
-    known: Mapping[str, Identity],
-    past: History,
+    known_processes: Mapping[str, Identity],
+    history: History,
     rules: Rules,
 ) -> tuple[tuple[KeyFacts, ...], Mapping[str, RingHistory]]:
     world = CycleContext(
         owners=owners(
-            (*known.values(), *_missed(targets, known, past, cycle.at)),
+            (*known_processes.values(), *_missed(targets, known_processes, history, cycle.at)),
             cycle.share.crowded if cycle.share else frozenset(),
         ),
         gossip=_gossipers(cycle),
@@ -233,17 +253,17 @@ def _judge_keys(
         product=product_of(targets),
     )
     before: dict[str, tuple[ViewFacts, ...]] = {}
-    if past.snapshot is not None:
-        before = {key.key: key.views for key in past.snapshot.keys}
+    if history.snapshot is not None:
+        before = {key.key: key.views for key in history.snapshot.keys}
     facts: list[KeyFacts] = []
-    rings: dict[str, RingHistory] = dict(past.rings)
+    rings: dict[str, RingHistory] = dict(history.rings)
     reads = read_keys(cycle, targets, before, rules.pages, rules.product)
     world = replace(world, partitioned=is_partitioned(targets, reads))
     for read in reads:
-        judged, rings[read.key] = judge_key(read, past.rings.get(read.key, RingHistory()), world)
+        judged, rings[read.key] = judge_key(read, history.rings.get(read.key, RingHistory()), world)
         facts.append(judged)
-    keys = with_writers(tuple(facts), targets, known.values(), past.snapshot)
-    return with_owners(keys, targets, known.values()), MappingProxyType(rings)
+    keys = with_writers(tuple(facts), targets, known_processes.values(), history.snapshot)
+    return with_owners(keys, targets, known_processes.values()), MappingProxyType(rings)
 
 
 def _watched(targets: tuple[TargetFacts, ...], cycle: Cycle) -> Watched:
@@ -252,17 +272,21 @@ def _watched(targets: tuple[TargetFacts, ...], cycle: Cycle) -> Watched:
 
 
 def _missed(
-    targets: tuple[TargetFacts, ...], known: Mapping[str, Identity], past: History, at: float
+    targets: tuple[TargetFacts, ...], known_processes: Mapping[str, Identity], history: History, at: float
 ) -> Iterator[Identity]:
     """The processes that were missed, as they were when they responded: they keep their members."""
     for target in targets:
-        identity = past.identities.get(target.name)
-        if identity is not None and target.name not in known and stands_in(target, at):
+        identity = history.identities.get(target.name)
+        if identity is not None and target.name not in known_processes and stands_in(target, at):
             yield identity
 
 
 def _gossipers(cycle: Cycle) -> Gossipers | None:
-    pages = [seen.gossip.page.value for seen in cycle.observed if seen.gossip.page.value is not None]
+    pages = [
+        observation.gossip.page.value
+        for observation in cycle.observed
+        if observation.gossip.page.value is not None
+    ]
     lists = each_once(page.members for page in pages)
     return gossipers(member for members in lists.values() for member in members) if pages else None
 
@@ -271,21 +295,25 @@ def _with_delays(
     gossip: GossipFacts | None,
     targets: tuple[TargetFacts, ...],
     keys: tuple[KeyFacts, ...],
-    past: History,
+    history: History,
     at: float,
 ) -> GossipFacts | None:
     """The gossip with the age of its last heartbeat, and its delay."""
-    before = past.snapshot.gossip if past.snapshot is not None else None
-    return with_spread(with_heard(gossip, targets, keys, at), keys, before, at)
+    before = history.snapshot.gossip if history.snapshot is not None else None
+    return with_spread(with_heartbeat_ages(gossip, targets, keys, at), keys, before, at)
 
 
 def _judge_gossip(
-    cycle: Cycle, targets: tuple[TargetFacts, ...], known: Mapping[str, Identity], past: History, rules: Rules
+    cycle: Cycle,
+    targets: tuple[TargetFacts, ...],
+    known_processes: Mapping[str, Identity],
+    history: History,
+    rules: Rules,
 ) -> GossipFacts | None:
-    gossip = judge_gossip(targets, known.values(), product_of(targets), rules, cycle.names.ha)
+    gossip = judge_gossip(targets, known_processes.values(), product_of(targets), rules, cycle.names.ha)
     for judge in (outstayed, lasting, parted):
-        gossip = judge(gossip, past.snapshot, cycle.at)
-    return _excuse(gossip, targets, {**known, **past.identities})
+        gossip = judge(gossip, history.snapshot, cycle.at)
+    return _excuse(gossip, targets, {**known_processes, **history.identities})
 
 
 def _excuse(
@@ -320,19 +348,19 @@ def _excuse(
 
 
 def _judge_stores(
-    cycle: Cycle, past: History, targets: tuple[TargetFacts, ...]
+    cycle: Cycle, history: History, targets: tuple[TargetFacts, ...]
 ) -> tuple[tuple[StoreFacts, ...], Places]:
     """The stores, and which keys are where."""
-    places = places_of(targets, cycle.stores, past.places)
+    places = places_of(targets, cycle.stores, history.places)
     if not cycle.stores:
         return (), places
     around = Around(cycle.at, cycle.observed, targets, cycle.names.ha, skew_of(cycle.observed))
-    before = {store.title: store for store in past.snapshot.stores} if past.snapshot else {}
-    found: list[StoreFacts] = []
+    before = {store.title: store for store in history.snapshot.stores} if history.snapshot else {}
+    stores: list[StoreFacts] = []
     for store in cycle.stores:
-        indexes, old = past.indexes.get(store.title, MappingProxyType({})), before.get(store.title)
+        indexes, old = history.indexes.get(store.title, MappingProxyType({})), before.get(store.title)
         judged = judge_store(store, indexes, old, around)
         uncovered = (*judged.uncovered, *places.elsewhere(store))
         judged = replace(judged, name=store.name, addresses=store.addresses, uncovered=uncovered)
-        found.append(identified(judged, store, old or past.stores.get(store.title), cycle.at))
-    return tuple(found), places
+        stores.append(identified(judged, store, old or history.stores.get(store.title), cycle.at))
+    return tuple(stores), places

@@ -55,19 +55,19 @@ class Signs:
     settled: frozenset[str]  # names of processes with a former self, if any, in no list any more
     rules: Rules
 
-    def tell(self, name: str, host: str) -> bool:
+    def is_foreign(self, name: str, host: str) -> bool:
         """Whether a name at a host is foreign by itself."""
         return (name, host) in self.elsewhere or not self.words.isdisjoint(_words(name))
 
 
 def with_foreign(
     gossip: GossipFacts | None, keys: tuple[KeyFacts, ...], targets: tuple[TargetFacts, ...],
-    known: Iterable[Identity], signs: Signs,
+    identities: Iterable[Identity], signs: Signs,
 ) -> tuple[GossipFacts | None, tuple[KeyFacts, ...]]:  # fmt: skip
     """Mark the foreign members in the gossip and in each ring that a process of ours uses."""
     if gossip is not None:
         gossip = _in_gossip(gossip, signs)
-    places = _places(gossip, known)
+    places = _places(gossip, identities)
     products = {target.name: target.product for target in targets}
     ours = {key.key for key in used(keys, (client for target in targets for client in target.clients))}
     named = frozenset(bare(member.name) for member in gossip.foreign) if gossip else frozenset()
@@ -81,26 +81,30 @@ def with_foreign(
 
 
 def signs_of(
-    cycle: Cycle, targets: Iterable[TargetFacts], known: Iterable[Identity], product: Product, rules: Rules
+    cycle: Cycle,
+    targets: Iterable[TargetFacts],
+    identities: Iterable[Identity],
+    product: Product,
+    rules: Rules,
 ) -> Signs:
     """The evidence for foreign members in one cycle; only names where our own product is unknown."""
-    known = tuple(known)
-    settled = _settled(targets, known, cycle.at)
+    identities = tuple(identities)
+    settled = _settled(targets, identities, cycle.at)
     if product is Product.UNKNOWN:
         return Signs(product, frozenset(), frozenset(), settled, rules)
-    others = {p.value for p in Product} - {product.value, Product.UNKNOWN.value}
-    others -= {_FAMILY[product].value} if product in _FAMILY else set()
-    words = frozenset(others - _own_words(known))
+    other_products = {p.value for p in Product} - {product.value, Product.UNKNOWN.value}
+    other_products -= {_FAMILY[product].value} if product in _FAMILY else set()
+    words = frozenset(other_products - _own_words(identities))
     return Signs(product, words, frozenset(_elsewhere(cycle, product)), settled, rules)
 
 
-def _own_words(known: tuple[Identity, ...]) -> frozenset[str]:
+def _own_words(identities: tuple[Identity, ...]) -> frozenset[str]:
     """Words in the names of two processes or more, or of the only process: a single process with another
     product's name proves nothing.
     """
-    said = (_words_of(i.names | {i.target}) for i in known)
-    counts = Counter(word for words in said for word in words)
-    return frozenset(word for word, count in counts.items() if count >= min(2, len(known)))
+    word_sets = (_words_of(i.names | {i.target}) for i in identities)
+    counts = Counter(word for words in word_sets for word in words)
+    return frozenset(word for word, count in counts.items() if count >= min(2, len(identities)))
 
 
 def _elsewhere(cycle: Cycle, product: Product) -> Iterable[Spot]:
@@ -109,32 +113,32 @@ def _elsewhere(cycle: Cycle, product: Product) -> Iterable[Spot]:
             yield from ((member.id, host_of(member.address)) for member in value.members.values())
 
 
-def _settled(targets: Iterable[TargetFacts], known: Iterable[Identity], now: float) -> frozenset[str]:
+def _settled(targets: Iterable[TargetFacts], identities: Iterable[Identity], now: float) -> frozenset[str]:
     """Names of the processes that have run for longer than a former self stays in a member list."""
     ages = {t.name: now + (t.skew or 0.0) - t.started for t in targets if t.started is not None}
-    old = (identity for identity in known if identity.member and ages.get(identity.target, 0.0) > STAYS)
+    old = (identity for identity in identities if identity.member and ages.get(identity.target, 0.0) > STAYS)
     return frozenset(name for identity in old for name in {bare(identity.member), *identity.names})
 
 
 def _in_gossip(gossip: GossipFacts, signs: Signs) -> GossipFacts:
     foreign = {s.name: s for s in gossip.namesakes if bare(s.name) in signs.settled}
-    others = (*gossip.unknown, *gossip.doubtful)
-    foreign |= {s.name: s for s in others if signs.tell(bare(s.name), host_of(s.address))}
+    members = (*gossip.unknown, *gossip.doubtful)
+    foreign |= {s.name: s for s in members if signs.is_foreign(bare(s.name), host_of(s.address))}
     unknown = {member.name: member for member in gossip.unknown} | foreign
     listed = tuple(unknown[name] for name in sorted(unknown))
     doubtful = tuple(s for s in gossip.doubtful if s.name not in foreign)
-    told = tuple(s for s in listed if s.name in foreign)
-    return replace(gossip, unknown=listed, foreign=told, doubtful=doubtful)
+    named = tuple(s for s in listed if s.name in foreign)
+    return replace(gossip, unknown=listed, foreign=named, doubtful=doubtful)
 
 
-def _places(gossip: GossipFacts | None, known: Iterable[Identity]) -> frozenset[str]:
+def _places(gossip: GossipFacts | None, identities: Iterable[Identity]) -> frozenset[str]:
     """Hosts with foreign gossip members and no further members."""
     if gossip is None:
         return frozenset()
-    others = {host for i in known for host in (i.host, i.place[0])}
+    hosts = {host for i in identities for host in (i.host, i.place[0])}
     foreign = {member.name for member in gossip.foreign}
-    others |= {host_of(s.address) for s in (*gossip.unknown, *gossip.namesakes) if s.name not in foreign}
-    return frozenset(host_of(stranger.address) for stranger in gossip.foreign) - others
+    hosts |= {host_of(s.address) for s in (*gossip.unknown, *gossip.namesakes) if s.name not in foreign}
+    return frozenset(host_of(member.address) for member in gossip.foreign) - hosts
 
 
 def _in_ring(key: KeyFacts, places: frozenset[str], products: dict[str, Product], signs: Signs) -> KeyFacts:
@@ -155,7 +159,7 @@ def _in_copies(key: KeyFacts, named: frozenset[str], signs: Signs) -> KeyFacts:
     """
     if key.secondary is None or key.secondary.store != "memberlist":
         return key
-    extra = {i for i in key.secondary.extra_members if i in named or signs.tell(i, "")}
+    extra = {i for i in key.secondary.extra_members if i in named or signs.is_foreign(i, "")}
     return replace(key, foreign=tuple(sorted({*(key.foreign or ()), *extra}))) if extra else key
 
 
@@ -168,7 +172,7 @@ def _is_foreign(
     if host in places:
         return True
     if not member.target:
-        return signs.tell(member.id, host)
+        return signs.is_foreign(member.id, host)
     product = products.get(member.target, Product.UNKNOWN)
     return Product.UNKNOWN not in (product, signs.product) and product is not signs.product
 

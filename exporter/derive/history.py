@@ -74,27 +74,27 @@ class Watched:
 
 
 def advance(
-    past: RingHistory,
+    history: RingHistory,
     members: tuple[MemberFacts, ...],
     now: float,
     watched: Watched,
 ) -> RingHistory:
     """Carry one ring's past over one cycle."""
     here = {member.id: member for member in members}
-    vanished = [member for member in past.members if member.id not in here]
-    back = [name for name in past.vanished if name in here and _is_old(here[name], past.vanished[name])]
-    missed = _missed(past, vanished, here, now, watched)
+    vanished = [member for member in history.members if member.id not in here]
+    back = [name for name in history.vanished if name in here and _is_old(here[name], history.vanished[name])]
+    missed = _missed(history, vanished, here, now, watched)
     return RingHistory(
-        vanished=_vanished(past, vanished, here, now),
-        lost=_lost(past, vanished, here, now, watched),
+        vanished=_vanished(history, vanished, here, now),
+        lost=_lost(history, vanished, here, now, watched),
         missed=missed,
         parted=_by_and_by(missed, len(here), now, watched),
-        since={(m.id, m.state): min(past.since.get((m.id, m.state), now), now) for m in members},
+        since={(m.id, m.state): min(history.since.get((m.id, m.state), now), now) for m in members},
         members=members,
-        returned=past.returned + len(back),
+        returned=history.returned + len(back),
         at=now,
-        standing=past.standing,
-        stored=past.stored,
+        standing=history.standing,
+        stored=history.stored,
     )
 
 
@@ -104,15 +104,15 @@ def _is_old(member: MemberFacts, vanished_at: float) -> bool:
 
 
 def _vanished(
-    past: RingHistory, vanished: Iterable[MemberFacts], here: Mapping[str, object], now: float
+    history: RingHistory, vanished: Iterable[MemberFacts], here: Mapping[str, object], now: float
 ) -> Mapping[str, float]:
     """When members left, each by its own clock: its last heartbeat and the time since we observed that. Its
     clock may be minutes away from the rest.
     """
-    kept = {n: at for n, at in past.vanished.items() if n not in here and now - at < FORGET_VANISHED}
-    passed = now - (now if past.at is None else past.at)
-    kept |= {m.id: now if m.heartbeat is None else m.heartbeat + passed for m in vanished}
-    newest = sorted(kept.items(), key=lambda item: item[1], reverse=True)[:MAX_VANISHED]
+    recent = {n: at for n, at in history.vanished.items() if n not in here and now - at < FORGET_VANISHED}
+    passed = now - (now if history.at is None else history.at)
+    recent |= {m.id: now if m.heartbeat is None else m.heartbeat + passed for m in vanished}
+    newest = sorted(recent.items(), key=lambda item: item[1], reverse=True)[:MAX_VANISHED]
     return MappingProxyType(dict(newest))
 
 
@@ -122,7 +122,7 @@ def stands(lost_at: float, target: str, now: float, writing: frozenset[str]) -> 
 
 
 def _lost(
-    past: RingHistory,
+    history: RingHistory,
     vanished: Iterable[MemberFacts],
     here: Mapping[str, MemberFacts],
     now: float,
@@ -136,7 +136,7 @@ def _lost(
     there = {member.target for member in here.values()}
     kept = {
         name: (at, target)
-        for name, (at, target) in past.lost.items()
+        for name, (at, target) in history.lost.items()
         if name not in here and stands(at, target, now, watched.writing - there)
     }
     fresh = [
@@ -144,7 +144,7 @@ def _lost(
         for m in vanished
         if m.state is State.ACTIVE and (m.target in watched.answering or (not m.target and not here))
     ]
-    base = past.members if watched.all else [m for m in past.members if m.target in watched.answering]
+    base = history.members if watched.all else [m for m in history.members if m.target in watched.answering]
     only_one = not watched.all and len(fresh) == 1 and bool(here)  # of a few, one on its way out may be half
     if not kept and (2 * len(fresh) < len(base) or only_one):
         return MappingProxyType({})
@@ -152,7 +152,7 @@ def _lost(
 
 
 def _missed(
-    past: RingHistory,
+    history: RingHistory,
     vanished: Iterable[MemberFacts],
     here: Mapping[str, MemberFacts],
     now: float,
@@ -166,7 +166,7 @@ def _missed(
     return MappingProxyType(
         {
             name: (at, target)
-            for name, (at, target) in ({**past.missed, **fresh}).items()
+            for name, (at, target) in ({**history.missed, **fresh}).items()
             if name not in here and target in watched.answering - there and now - at < BY_AND_BY
         }
     )
@@ -185,7 +185,7 @@ def _by_and_by(
 
 
 def advance_partitions(
-    past: RingHistory, ring: PartitionRing, now: float, watched: Watched, processes: Mapping[str, str]
+    history: RingHistory, ring: PartitionRing, now: float, watched: Watched, processes: Mapping[str, str]
 ) -> RingHistory:
     """Carry a partition ring's past over one cycle; `processes` are by the names of owners. A partition
     becomes inactive before its removal: if half of the active partitions vanish at once, they were
@@ -199,13 +199,13 @@ def advance_partitions(
     }
     kept = {
         number: loss
-        for number, loss in past.lost.items()
+        for number, loss in history.lost.items()
         if number not in here and stands(*loss, now, watched.writing)
     }
-    fresh = past.active.keys() - here.keys()
-    if kept or 2 * len(fresh) >= len(past.active):
-        kept |= {number: (now, past.active[number]) for number in fresh}
-    return replace(past, active=MappingProxyType(active), lost=MappingProxyType(kept), at=now)
+    fresh = history.active.keys() - here.keys()
+    if kept or 2 * len(fresh) >= len(history.active):
+        kept |= {number: (now, history.active[number]) for number in fresh}
+    return replace(history, active=MappingProxyType(active), lost=MappingProxyType(kept), at=now)
 
 
 def _process(partition: Partition, processes: Mapping[str, str]) -> str:

@@ -132,10 +132,10 @@ def _window(
     if client.mirror_writes is None or client.mirror_errors is None or not client.mirror:
         return ()
     here = (now, written, client.mirror_writes, client.mirror_errors)
-    past = before.window if before else ()
-    if not past or any(new < old for new, old in zip(here[1:], past[-1][1:], strict=True)):
+    earlier = before.window if before else ()
+    if not earlier or any(new < old for new, old in zip(here[1:], earlier[-1][1:], strict=True)):
         return (here,)
-    return (*past[-1:], here) if now - past[-1][0] >= WINDOW else past
+    return (*earlier[-1:], here) if now - earlier[-1][0] >= WINDOW else earlier
 
 
 def watched(client: ClientFacts) -> tuple[float, float, float]:
@@ -203,9 +203,13 @@ def arrived(clients: Iterable[ClientFacts]) -> frozenset[str]:
 
 def under_way(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
     """The clients with a key that has not arrived."""
-    known = tuple(clients)
-    there = arrived(known)
-    return tuple(client for client in known if (client.key or client.name) not in there) if there else known
+    all_clients = tuple(clients)
+    there = arrived(all_clients)
+    return (
+        tuple(client for client in all_clients if (client.key or client.name) not in there)
+        if there
+        else all_clients
+    )
 
 
 def used(keys: Iterable[KeyFacts], clients: Iterable[ClientFacts]) -> tuple[KeyFacts, ...]:
@@ -216,12 +220,12 @@ def used(keys: Iterable[KeyFacts], clients: Iterable[ClientFacts]) -> tuple[KeyF
 
 def stranded(clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
     """The readers of a store that no writer of their key writes: their ring stands still, or is empty."""
-    known = tuple(clients)
+    all_clients = tuple(clients)
     written: dict[str, set[str]] = {}
-    for client in writing(known):
+    for client in writing(all_clients):
         written.setdefault(client.key, set()).update(_WRITTEN.get(client.phase, _BOTH))
     return tuple(
-        c for c in known
+        c for c in all_clients
         if not c.writes and c.key in written and not _READ.get(c.phase, _BOTH) & written[c.key]
     )  # fmt: skip
 

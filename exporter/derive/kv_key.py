@@ -52,52 +52,65 @@ class CycleContext:
     partitioned: bool = False  # partitions decide, not the ingesters' quorum
 
 
-def judge_key(read: KeyInput, past: RingHistory, world: CycleContext) -> tuple[KeyFacts, RingHistory]:
+def judge_key(key_input: KeyInput, history: RingHistory, world: CycleContext) -> tuple[KeyFacts, RingHistory]:
     """Judge one key; the second value is its past for the next cycle."""
-    settings, names = read.settings, _names(read)
-    name, called = _called(read, world.rules.page_of(names))
+    settings, names = key_input.settings, _names(key_input)
+    name, called = _called(key_input, world.rules.page_of(names))
     limit = health.Limit(*heartbeat_limit(settings, world.rules.timeout_of(names)))
-    primary, missing = _primary(read, past, limit.timeout, settings.period)
+    primary, missing = _primary(key_input, history, limit.timeout, settings.period)
     ring = primary.value if isinstance(primary.value, Ring) else None
-    lists = _token_lists(ring, read) if ring else None
-    told = (primary.clock, limit, past.since, world.now, shares(lists or {}), unhealthy_by_pages(read, limit))
-    members = health.judge_members(ring, _around(world, *told)) if ring else ()
-    then = _advanced(past, primary, members, read, world)
-    compared = compare_views(read, primary, past.standing, Times(limit.timeout, settings.period, world.now))
-    counted = judge_signals(read.signals, past.deviations, compared.views, world.now)
+    lists = _token_lists(ring, key_input) if ring else None
+    surroundings = (
+        primary.clock,
+        limit,
+        history.since,
+        world.now,
+        shares(lists or {}),
+        unhealthy_by_pages(key_input, limit),
+    )
+    members = health.judge_members(ring, _around(world, *surroundings)) if ring else ()
+    then = _advanced(history, primary, members, key_input, world)
+    compared = compare_views(
+        key_input, primary, history.standing, Times(limit.timeout, settings.period, world.now)
+    )
+    counted = judge_signals(key_input.signals, history.deviations, compared.views, world.now)
     facts = KeyFacts(
-        key=read.key,
+        key=key_input.key,
         ring=name,
         called=called,
-        kind=_kind(read, primary.value),
-        phase=kv_clients.earliest(c.phase for c in kv_clients.writing(read.clients)),
-        phase_uniform=kv_clients.uniform(read.clients) is True,
+        kind=_kind(key_input, primary.value),
+        phase=kv_clients.earliest(c.phase for c in kv_clients.writing(key_input.clients)),
+        phase_uniform=kv_clients.uniform(key_input.clients) is True,
         primary=primary.store,
         source=primary.source,
         members=members,
         heartbeat_timeout=limit.timeout,
         settings=settings,
         writes_by=_writes_by(name, world),
-        ahead=ahead(read, settings.period),
+        ahead=ahead(key_input, settings.period),
         views=(*compared.views, *counted.views),
         distinct=MappingProxyType({**compared.distinct, **counted.distinct}),
         secondary=_doubted(compared.secondary, missing),
-        entries=len(content_of(primary.value)) if read.key == HA_KEY and primary.value else 0,
+        entries=len(content_of(primary.value)) if key_input.key == HA_KEY and primary.value else 0,
         returned_total=then.returned,
         lost=len(then.lost.keys() | then.parted),
         lacking=missing.names,
-        migration=world.rules.migration_of(read.key),
+        migration=world.rules.migration_of(key_input.key),
     )
-    facts = _without_holes(_with_contents(facts, primary, lists, read, world), missing)
+    facts = _without_holes(_with_contents(facts, primary, lists, key_input, world), missing)
     then = replace(then, standing=compared.standing, deviations=counted.deviations)
-    return facts, replace(then, stored=past.stored or _is_stored(facts))
+    return facts, replace(then, stored=history.stored or _is_stored(facts))
 
 
 def _with_contents(
-    facts: KeyFacts, primary: Primary, lists: Mapping[str, Tokens] | None, read: KeyInput, world: CycleContext
+    facts: KeyFacts,
+    primary: Primary,
+    lists: Mapping[str, Tokens] | None,
+    key_input: KeyInput,
+    world: CycleContext,
 ) -> KeyFacts:
     if isinstance(primary.value, Ring):
-        return _with_health(facts, lists, read, world)
+        return _with_health(facts, lists, key_input, world)
     return _with_partitions(facts, primary.value) if isinstance(primary.value, PartitionRing) else facts
 
 
@@ -115,17 +128,19 @@ def _doubted(secondary: SecondaryFacts | None, missing: Absentees) -> SecondaryF
     return replace(secondary, by_pages=True) if secondary is not None and missing.names else secondary
 
 
-def _around(world: CycleContext, *told: Any) -> health.Surroundings:
-    return health.Surroundings(world.owners, world.gossip, world.rules, *told)
+def _around(world: CycleContext, *given: Any) -> health.Surroundings:
+    return health.Surroundings(world.owners, world.gossip, world.rules, *given)
 
 
-def _primary(read: KeyInput, past: RingHistory, timeout: float, period: float) -> tuple[Primary, Absentees]:
+def _primary(
+    key_input: KeyInput, history: RingHistory, timeout: float, period: float
+) -> tuple[Primary, Absentees]:
     """Where the primary is read, and what the store lacks where it is that. A store that had the ring before
     and is empty now has lost it.
     """
-    primary = find_primary(read)
-    missing = absentees(read, primary, timeout, period)
-    return (primary if past.stored else believed(read, primary, missing)), missing
+    primary = find_primary(key_input)
+    missing = absentees(key_input, primary, timeout, period)
+    return (primary if history.stored else believed(key_input, primary, missing)), missing
 
 
 def is_partitioned(targets: Iterable[TargetFacts], reads: Iterable[KeyInput]) -> bool:
@@ -134,9 +149,9 @@ def is_partitioned(targets: Iterable[TargetFacts], reads: Iterable[KeyInput]) ->
     those that show the ingesters' or more. Loki may write to both its ingesters and Kafka
     (pkg/distributor/distributor.go, `KafkaEnabled`, `IngesterEnabled`), so its partitions prove nothing.
     """
-    told = [t.config.ingest_storage for t in targets if t.up and t.config is not None]
+    flags = [t.config.ingest_storage for t in targets if t.up and t.config is not None]
     for answer in (True, False):
-        if 2 * told.count(answer) > len(told):
+        if 2 * flags.count(answer) > len(flags):
             return answer
     shown = {tail: _showing(tail, reads) for tail in ("ring", MIMIR_PARTITIONS)}
     return bool(shown[MIMIR_PARTITIONS]) and 2 * len(shown[MIMIR_PARTITIONS]) >= len(shown["ring"])
@@ -160,20 +175,20 @@ def _is_active(value: object) -> bool:
 
 
 def _advanced(
-    past: RingHistory,
+    history: RingHistory,
     primary: Primary,
     members: tuple[MemberFacts, ...],
-    read: KeyInput,
+    key_input: KeyInput,
     world: CycleContext,
 ) -> RingHistory:
     value = primary.value
     if value is None or primary.recently_started:
-        return past
-    writing = frozenset(client.target for client in read.clients if client.writes)
+        return history
+    writing = frozenset(client.target for client in key_input.clients if client.writes)
     watched = replace(world.watched, writing=writing)
     if isinstance(value, PartitionRing):
-        return advance_partitions(past, value, world.now, watched, world.owners.by_name)
-    return advance(past, members, world.now, watched)
+        return advance_partitions(history, value, world.now, watched, world.owners.by_name)
+    return advance(history, members, world.now, watched)
 
 
 def _with_partitions(facts: KeyFacts, ring: PartitionRing) -> KeyFacts:
@@ -189,7 +204,7 @@ def _with_partitions(facts: KeyFacts, ring: PartitionRing) -> KeyFacts:
 
 
 def _with_health(
-    facts: KeyFacts, lists: Mapping[str, Tokens] | None, read: KeyInput, world: CycleContext
+    facts: KeyFacts, lists: Mapping[str, Tokens] | None, key_input: KeyInput, world: CycleContext
 ) -> KeyFacts:
     return replace(
         facts,
@@ -199,7 +214,7 @@ def _with_health(
         token_claimants=() if lists is None else claimants(lists),
         without_tokens=health.without_tokens(facts.members, always=facts.ring in TOKEN_RINGS),
         orphaned=health.orphaned_members(facts.members),
-        quorum_margin=_margin(facts, world) if facts.members or _is_shown(read) else None,
+        quorum_margin=_margin(facts, world) if facts.members or _is_shown(key_input) else None,
     )
 
 
@@ -210,8 +225,8 @@ def _margin(facts: KeyFacts, world: CycleContext) -> int | None:
     if facts.writes_by == "partitions":
         return None
     by_quorum = facts.writes_by == "quorum"
-    told = tuple(one for one in facts.settings.replication if by_quorum or one.factor > 1)
-    return margin(facts.members, told, world.product, by_quorum=by_quorum)
+    replications = tuple(one for one in facts.settings.replication if by_quorum or one.factor > 1)
+    return margin(facts.members, replications, world.product, by_quorum=by_quorum)
 
 
 def _writes_by(name: str, world: CycleContext) -> str:
@@ -223,26 +238,26 @@ def _writes_by(name: str, world: CycleContext) -> str:
     return "partitions" if world.partitioned else "quorum"
 
 
-def _is_shown(read: KeyInput) -> bool:
+def _is_shown(key_input: KeyInput) -> bool:
     """Whether a process reads this ring: then an empty one is a failure, not a leftover."""
-    return any(view.known and view.content is not None for view in read.pages)
+    return any(view.known and view.content is not None for view in key_input.pages)
 
 
-def _names(read: KeyInput) -> tuple[str, ...]:
+def _names(key_input: KeyInput) -> tuple[str, ...]:
     """The key as it stands in the store, and without the processes' prefix. A configured page may lack its
     key, and only the processes have the prefix.
     """
-    told = {claim.config.default_key for claim in read.configs}
-    return read.key, *sorted(told - {""})
+    defaults = {claim.config.default_key for claim in key_input.configs}
+    return key_input.key, *sorted(defaults - {""})
 
 
-def _called(read: KeyInput, page: RingPage | None) -> tuple[str, str]:
+def _called(key_input: KeyInput, page: RingPage | None) -> tuple[str, str]:
     """The ring's kind by its key, which decides how it is judged, and its configured name. With a prefix of
     its own it is judged by the default key; only a key in no table is judged by its configured name.
     """
-    ring = ring_of(read.key)
-    if ring not in RING_NAMES and read.default:
-        ring = ring_of(read.default)
+    ring = ring_of(key_input.key)
+    if ring not in RING_NAMES and key_input.default:
+        ring = ring_of(key_input.default)
     if page is None:
         return ring, ""
     if ring not in RING_NAMES and page.ring in RING_NAMES:
@@ -250,11 +265,11 @@ def _called(read: KeyInput, page: RingPage | None) -> tuple[str, str]:
     return ring, page.ring
 
 
-def _token_lists(primary: Ring, read: KeyInput) -> Mapping[str, Tokens] | None:
+def _token_lists(primary: Ring, key_input: KeyInput) -> Mapping[str, Tokens] | None:
     """The token lists of the members that own any, without read-only members and tombstones. They come from
     the primary view, else from the first view with lists; `None` without such a view.
     """
-    rings = [primary, *(v.value for v in (*read.pages, *read.copies) if isinstance(v.value, Ring))]
+    rings = [primary, *(v.value for v in (*key_input.pages, *key_input.copies) if isinstance(v.value, Ring))]
     return next((lists for ring in rings if (lists := _lists_in(ring)) is not None), None)
 
 
@@ -265,9 +280,9 @@ def _lists_in(ring: Ring) -> Mapping[str, Tokens] | None:
     return {m.id: m.tokens for m in owning if m.tokens.packed is not None}
 
 
-def _kind(read: KeyInput, value: Stored | None) -> str:
-    if read.key == HA_KEY:
+def _kind(key_input: KeyInput, value: Stored | None) -> str:
+    if key_input.key == HA_KEY:
         return "ha"
-    shown = [value, *(view.value for view in (*read.pages, *read.copies))]
-    partitions = holds_partitions(read.key) or any(isinstance(v, PartitionRing) for v in shown)
+    shown = [value, *(view.value for view in (*key_input.pages, *key_input.copies))]
+    partitions = holds_partitions(key_input.key) or any(isinstance(v, PartitionRing) for v in shown)
     return "partition" if partitions else "ring"

@@ -59,8 +59,8 @@ class Rules:
 
     def timeout_of(self, names: Collection[str]) -> float | None:
         """The configured heartbeat timeout of a ring, by any of its key's names."""
-        told = self.heartbeat_timeouts
-        return next((told[name] for name in names if name in told), None)
+        timeouts = self.heartbeat_timeouts
+        return next((timeouts[name] for name in names if name in timeouts), None)
 
     @property
     def arriving(self) -> str:

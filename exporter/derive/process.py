@@ -33,7 +33,7 @@ from exporter.model.pages import (
 )
 from exporter.products.components import DISTRIBUTOR, is_tracker
 from exporter.products.page_kinds import OPTIONAL, RUNTIME_CONFIG
-from exporter.products.registry import asks_from_outside
+from exporter.products.registry import outside_requests
 from exporter.products.ring_pages import RING_PAGES
 
 TRAFFIC = "traffic"
@@ -44,8 +44,8 @@ GOOD_SECONDS = 120.0  # and never longer: soon after it the rings have the membe
 
 
 def judge_target(
-    seen: Observation,
-    known: Identity | None,
+    observed: Observation,
+    identity: Identity | None,
     before: TargetFacts | None,
     rules: Rules,
     names: Names = NO_NAMES,
@@ -53,29 +53,29 @@ def judge_target(
     """Judge one process. One that did not answer keeps only its name and its component. `names` are the names
     of this cycle's keys.
     """
-    pages = _facts_of(*pages_of(seen), *_copies(seen))
+    pages = _facts_of(*pages_of(observed), *_copies(observed))
     missed = _missed(pages, before)
-    if not answers(seen) or known is None:
-        facts = _not_answering(seen, pages, missed, before, rules)
+    if not answers(observed) or identity is None:
+        facts = _not_answering(observed, pages, missed, before, rules)
         return replace(facts, why_none=why_none(facts))
-    found = _answering(seen, known, (*pages, *_facts_of(*seen.earlier)), before, (rules, names))
-    why, told = why_none(found), ha_elections.counted(found, before)
-    if not (why or told or missed):
-        return found  # nearly always: a copy of each process in each cycle is not free
+    judged = _answering(observed, identity, (*pages, *_facts_of(*observed.earlier)), before, (rules, names))
+    why, elections = why_none(judged), ha_elections.counted(judged, before)
+    if not (why or elections or missed):
+        return judged  # nearly always: a copy of each process in each cycle is not free
     complete_at = _complete_at(before) if missed else None
-    return replace(found, why_none=why, elections=told, missed=missed, complete_at=complete_at)
+    return replace(judged, why_none=why, elections=elections, missed=missed, complete_at=complete_at)
 
 
 def _not_answering(
-    seen: Observation, pages: tuple[PageFacts, ...], missed: int, before: TargetFacts | None, rules: Rules
+    observed: Observation, pages: tuple[PageFacts, ...], missed: int, before: TargetFacts | None, rules: Rules
 ) -> TargetFacts:
     return TargetFacts(
-        name=seen.target.name,
-        url=seen.target.url,
-        component=seen.target.component or (before.component if before else ""),
+        name=observed.target.name,
+        url=observed.target.url,
+        component=observed.target.component or (before.component if before else ""),
         up=False,
-        source=seen.target.source,
-        group=before.group if before else rules.group_of(seen.target.name),
+        source=observed.target.source,
+        group=before.group if before else rules.group_of(observed.target.name),
         product=before.product if before else Product.UNKNOWN,
         version=before.version if before else "",
         pages=pages,
@@ -84,16 +84,16 @@ def _not_answering(
         complete_at=_complete_at(before),
         member=before.member if before else "",
         elections=before.elections if before else None,
-        **_history(seen, skew_of(seen), before),  # type: ignore[arg-type] # the fields' names
+        **_history(observed, skew_of(observed), before),  # type: ignore[arg-type] # the fields' names
     )
 
 
-def _history(seen: Observation, skew: float | None, before: TargetFacts | None) -> dict[str, object]:
+def _history(observed: Observation, skew: float | None, before: TargetFacts | None) -> dict[str, object]:
     """Its starts; its rings and the beginning of its phase stand as they were until the keys are judged."""
-    starts, restarts = _starts(seen, skew, before)
-    kept = {"rings": before.rings, "phase_since": before.phase_since} if before else {}
-    away_for = away(restarts, before, seen.metrics.asked_at)
-    return {"starts": starts, "restarts": restarts, "away": away_for, **kept}
+    starts, restarts = _starts(observed, skew, before)
+    unchanged = {"rings": before.rings, "phase_since": before.phase_since} if before else {}
+    away_for = away(restarts, before, observed.metrics.asked_at)
+    return {"starts": starts, "restarts": restarts, "away": away_for, **unchanged}
 
 
 def _missed(pages: tuple[PageFacts, ...], before: TargetFacts | None) -> int:
@@ -123,11 +123,11 @@ def stands_in(target: TargetFacts, at: float) -> bool:
 
 
 def _starts(
-    seen: Observation, skew: float | None, before: TargetFacts | None
+    observed: Observation, skew: float | None, before: TargetFacts | None
 ) -> tuple[tuple[Start, ...], int]:
-    told = seen.metrics.value.start_time if seen.metrics.value else None
-    at = told - skew if told is not None and skew is not None else None
-    return counted(told, at, before, seen.metrics.asked_at)
+    start_time = observed.metrics.value.start_time if observed.metrics.value else None
+    at = start_time - skew if start_time is not None and skew is not None else None
+    return counted(start_time, at, before, observed.metrics.asked_at)
 
 
 def _facts_of(*pages: Page[object]) -> tuple[PageFacts, ...]:
@@ -140,65 +140,65 @@ def _fact(name: str, outcome: Outcome, reason: Reason | None, detail: str) -> Pa
 
 
 def _answering(
-    seen: Observation,
-    known: Identity,
+    observed: Observation,
+    identity: Identity,
     pages: tuple[PageFacts, ...],
     before: TargetFacts | None,
     how: tuple[Rules, Names],
 ) -> TargetFacts:
-    metrics, config, rules = seen.metrics.value, seen.config.value, how[0]
-    product, component = product_of(seen, before), component_of(seen, before)
+    metrics, config, rules = observed.metrics.value, observed.config.value, how[0]
+    product, component = product_of(observed, before), component_of(observed, before)
     started = metrics.start_time if metrics else (before.started if before else None)
-    clients = tuple([_stored(client, config, *how) for client in _clients(seen, product, before)])
-    values = {key: page.value for key, page in seen.gossip.values.items() if page.value is not None}
-    clock, skews = clock_of(seen), list(_skews(_telling(seen)))
+    clients = tuple([_stored(client, config, *how) for client in _clients(observed, product, before)])
+    values = {key: page.value for key, page in observed.gossip.values.items() if page.value is not None}
+    clock, skews = clock_of(observed), list(_skews(_telling(observed)))
     return TargetFacts(
-        name=seen.target.name,
-        url=seen.target.url,
+        name=observed.target.name,
+        url=observed.target.url,
         component=component,
         up=True,
         product=product,
-        products=_products(seen, product, before),
-        version=version_of(seen, before),
-        source=seen.target.source,
-        group=rules.group_of(seen.target.name, *sorted(known.names)),
+        products=_products(observed, product, before),
+        version=version_of(observed, before),
+        source=observed.target.source,
+        group=rules.group_of(observed.target.name, *sorted(identity.names)),
         phase=kv_clients.earliest(client.phase for client in kv_clients.writing(clients)),
         skew=skews[0] if skews else None,
-        clocks_apart=_clocks_apart(seen, skews),
+        clocks_apart=_clocks_apart(observed, skews),
         started=started,
         recently_started=is_recently_started(clock, started, period_of(clients, config)),
         pages=pages,
         clients=clients,
         in_memory=kv_clients.in_memory(metrics, product) if metrics else frozenset(),
-        gossip=gossip_of(seen, known, values, clock),
+        gossip=gossip_of(observed, identity, values, clock),
         gossip_members=metrics.gossip_members if metrics else None,
         config=config,
-        seen_at=seen.metrics.asked_at,
-        member=known.member or (before.member if before else ""),
-        listed=seen.target.listed,
-        **(_runtime(seen, before) | _counted(metrics, before, seen, (component, product))),  # type: ignore[arg-type] # likewise
-        **_history(seen, skews[0] if skews else None, before),  # type: ignore[arg-type] # likewise
+        seen_at=observed.metrics.asked_at,
+        member=identity.member or (before.member if before else ""),
+        listed=observed.target.listed,
+        **(_runtime(observed, before) | _counted(metrics, before, observed, (component, product))),  # type: ignore[arg-type] # likewise
+        **_history(observed, skews[0] if skews else None, before),  # type: ignore[arg-type] # likewise
     )
 
 
-def _runtime(seen: Observation, before: TargetFacts | None) -> dict[str, object]:
+def _runtime(observed: Observation, before: TargetFacts | None) -> dict[str, object]:
     """Its runtime configuration, and since when: from the beginning, where it was never another."""
-    page = seen.others.get(RUNTIME_CONFIG.name)
-    told, old = page.value if page is not None else None, before.runtime if before is not None else None
+    page = observed.others.get(RUNTIME_CONFIG.name)
+    current, old = page.value if page is not None else None, before.runtime if before is not None else None
     kept = before.runtime_since if before is not None else 0.0
-    since = kept if old in (None, told) else seen.metrics.asked_at
-    optional = _facts_of(*(p for name, p in seen.others.items() if name in OPTIONAL))
-    read_at = page.asked_at if page is not None and told is not None else None
-    return {"runtime": told, "runtime_at": read_at, "runtime_since": since, "optional": optional}
+    since = kept if old in (None, current) else observed.metrics.asked_at
+    optional = _facts_of(*(p for name, p in observed.others.items() if name in OPTIONAL))
+    read_at = page.asked_at if page is not None and current is not None else None
+    return {"runtime": current, "runtime_at": read_at, "runtime_since": since, "optional": optional}
 
 
-def _clients(seen: Observation, product: Product, before: TargetFacts | None) -> tuple[ClientFacts, ...]:
-    if seen.metrics.value is None:
+def _clients(observed: Observation, product: Product, before: TargetFacts | None) -> tuple[ClientFacts, ...]:
+    if observed.metrics.value is None:
         return ()
     old: Mapping[str, ClientFacts] = {c.name: c for c in before.clients} if before else {}
-    times = kv_clients.Times(seen.metrics.asked_at, _since(before, seen.metrics.asked_at))
-    shown = kv_clients.judge_clients(seen.target.name, seen.metrics.value, product, old, times)
-    return (*shown, *quiet_tracker(seen, shown))
+    times = kv_clients.Times(observed.metrics.asked_at, _since(before, observed.metrics.asked_at))
+    shown = kv_clients.judge_clients(observed.target.name, observed.metrics.value, product, old, times)
+    return (*shown, *quiet_tracker(observed, shown))
 
 
 def _stored(client: ClientFacts, config: ProcessConfig | None, rules: Rules, names: Names) -> ClientFacts:
@@ -216,14 +216,14 @@ def _since(before: TargetFacts | None, now: float) -> float | None:
 def _counted(
     metrics: ProcessMetrics | None,
     before: TargetFacts | None,
-    seen: Observation,
+    observed: Observation,
     runs: tuple[str, Product],
 ) -> dict[str, object]:
     """Carry the few other counters, with their rates since the cycle before."""
     if metrics is None:
         return {}
     counters = {**metrics.counters, TRAFFIC: from_outside(metrics.traffic, *runs)}
-    seconds, old = _since(before, seen.metrics.asked_at), before.counters if before else {}
+    seconds, old = _since(before, observed.metrics.asked_at), before.counters if before else {}
     rates = {
         name: rate
         for name, value in counters.items()
@@ -249,53 +249,53 @@ def from_outside(traffic: Mapping[str, float], component: str, product: Product 
 
 @lru_cache(maxsize=16_384)
 def _is_from_outside(route: str, product: Product, proxied: str) -> bool:
-    return bool(asks_from_outside(product).search(route) or (proxied and route.startswith(proxied)))
+    return bool(outside_requests(product).search(route) or (proxied and route.startswith(proxied)))
 
 
-def pages_of(seen: Observation) -> Iterable[Page[object]]:
+def pages_of(observed: Observation) -> Iterable[Page[object]]:
     """Every page that was requested or is certainly absent, each once, but for the optional pages."""
-    others = (page for name, page in seen.others.items() if name not in OPTIONAL)
-    fixed = [seen.metrics, seen.gossip.page, seen.config, *others, seen.build]
-    for page in (*fixed, *seen.rings.values(), *seen.partitions.values()):
+    further = (page for name, page in observed.others.items() if name not in OPTIONAL)
+    fixed = [observed.metrics, observed.gossip.page, observed.config, *further, observed.build]
+    for page in (*fixed, *observed.rings.values(), *observed.partitions.values()):
         if page is not None:
             yield page  # type: ignore[misc] # a page of something is a page of an object
 
 
-def _copies(seen: Observation) -> Iterable[Page[object]]:
+def _copies(observed: Observation) -> Iterable[Page[object]]:
     """The values of its gossip as one page: failed where any of them failed, absent where all were."""
-    values = sorted(seen.gossip.values.values(), key=lambda page: _WORST_FIRST.index(page.outcome))
+    values = sorted(observed.gossip.values.values(), key=lambda page: _WORST_FIRST.index(page.outcome))
     yield from values[:1]  # type: ignore[misc] # a page of something is a page of an object
 
 
 _WORST_FIRST = (Outcome.FAILED, Outcome.OK, Outcome.ABSENT)
 
 
-def clock_of(seen: Observation) -> float | None:
+def clock_of(observed: Observation) -> float | None:
     """The process's own time, from the page with the most exact time."""
-    return next((page.clock for page in _telling(seen)), None)
+    return next((page.clock for page in _telling(observed)), None)
 
 
-def skew_of(seen: Observation) -> float | None:
+def skew_of(observed: Observation) -> float | None:
     """Its clock less ours, seconds; a Date header in integer seconds can be off by one."""
-    return next(_skews(_telling(seen)), None)
+    return next(_skews(_telling(observed)), None)
 
 
 def _skews(telling: Iterable[Page[object]]) -> Iterator[float]:
     return (p.clock - p.asked_at for p in telling if p.clock is not None and p.asked_at)
 
 
-def _clocks_apart(seen: Observation, skews: list[float]) -> float:
+def _clocks_apart(observed: Observation, skews: list[float]) -> float:
     """How far the times of its pages are apart, seconds: a cache answers for it, or a time is wrong."""
-    told = skews + [page.clock - page.asked_at for page in seen.gossip.values.values() if page.clock]
-    return max(told, default=0.0) - min(told, default=0.0)
+    clocks = skews + [page.clock - page.asked_at for page in observed.gossip.values.values() if page.clock]
+    return max(clocks, default=0.0) - min(clocks, default=0.0)
 
 
-def _telling(seen: Observation) -> Iterator[Page[object]]:
+def _telling(of: Observation) -> Iterator[Page[object]]:
     """The pages that have a time, first those that have it in their text."""
-    for page in (seen.gossip.page, *seen.others.values(), *seen.rings.values(), *seen.partitions.values()):
+    for page in (of.gossip.page, *of.others.values(), *of.rings.values(), *of.partitions.values()):
         if page.clock is not None and getattr(page.value, "now", None) is not None:
             yield page
-    yield from (page for page in pages_of(seen) if page.clock is not None)
+    yield from (page for page in pages_of(of) if page.clock is not None)
 
 
 def is_recently_started(clock: float | None, started: float | None, period: float) -> bool:
@@ -305,32 +305,32 @@ def is_recently_started(clock: float | None, started: float | None, period: floa
     return clock is not None and started is not None and -SAME <= clock - started < 2 * period
 
 
-def product_of(seen: Observation, before: TargetFacts | None) -> Product:
+def product_of(observed: Observation, before: TargetFacts | None) -> Product:
     """The product that runs there, by its pages, else as before. No process becomes another product while it
     runs: a page that shows one is misread, or wrong.
     """
-    shown, old = shown_by(seen), before.product if before else Product.UNKNOWN
-    if old is not Product.UNKNOWN and (shown is Product.UNKNOWN or _is_same_start(seen, before)):
+    shown, old = shown_by(observed), before.product if before else Product.UNKNOWN
+    if old is not Product.UNKNOWN and (shown is Product.UNKNOWN or _runs_on(observed, before)):
         return old
     return shown
 
 
-def shown_by(seen: Observation) -> Product:
+def shown_by(observed: Observation) -> Product:
     """The product that /metrics shows, else the build page."""
-    told = [seen.metrics.value.product if seen.metrics.value else Product.UNKNOWN]
-    told.append(seen.build.value.product if seen.build and seen.build.value else Product.UNKNOWN)
-    return next((product for product in told if product is not Product.UNKNOWN), Product.UNKNOWN)
+    products = [observed.metrics.value.product if observed.metrics.value else Product.UNKNOWN]
+    products += [observed.build.value.product] if observed.build and observed.build.value else []
+    return next((product for product in products if product is not Product.UNKNOWN), Product.UNKNOWN)
 
 
-def _products(seen: Observation, product: Product, before: TargetFacts | None) -> frozenset[Product]:
+def _products(observed: Observation, product: Product, before: TargetFacts | None) -> frozenset[Product]:
     """All products that a process has shown since it started."""
-    earlier = before.products if before is not None and _is_same_start(seen, before) else frozenset[Product]()
-    told = {shown_by(seen), product}
-    return earlier if told <= earlier else earlier | told
+    earlier = before.products if before is not None and _runs_on(observed, before) else frozenset[Product]()
+    products = {shown_by(observed), product}
+    return earlier if products <= earlier else earlier | products
 
 
-def _is_same_start(seen: Observation, before: TargetFacts | None) -> bool:
-    started = seen.metrics.value.start_time if seen.metrics.value else None
+def _runs_on(observed: Observation, before: TargetFacts | None) -> bool:
+    started = observed.metrics.value.start_time if observed.metrics.value else None
     return before is not None and started is not None and started == before.started
 
 
@@ -348,24 +348,24 @@ def is_of_two(target: TargetFacts) -> bool:
     return len(target.products) > 1 and len(target.products - {Product.UNKNOWN}) > 1
 
 
-def version_of(seen: Observation, before: TargetFacts | None) -> str:
+def version_of(observed: Observation, before: TargetFacts | None) -> str:
     """Its version; a build without one (as from a working copy) is named by its revision."""
-    metrics, build = seen.metrics.value, seen.build.value if seen.build else None
-    for told in (metrics and metrics.version, build and build.version):
-        if told:
-            return told
+    metrics, build = observed.metrics.value, observed.build.value if observed.build else None
+    for version in (metrics and metrics.version, build and build.version):
+        if version:
+            return version
     revision = (metrics and metrics.revision) or (build and build.revision) or ""
     if revision:
         return f"rev-{revision[:12]}"
     return before.version if before and not metrics else ""
 
 
-def component_of(seen: Observation, before: TargetFacts | None) -> str:
+def component_of(observed: Observation, before: TargetFacts | None) -> str:
     """The component: by discovery, else `target` in its configuration, else as before."""
-    if seen.target.component:
-        return seen.target.component
-    if seen.config.value is not None:
-        return seen.config.value.target or "all"
+    if observed.target.component:
+        return observed.target.component
+    if observed.config.value is not None:
+        return observed.config.value.target or "all"
     return before.component if before else ""
 
 
@@ -383,8 +383,8 @@ def is_without_clients(target: TargetFacts) -> bool:
     if target.clients or target.recently_started:
         return False
     shows = any(page.name in _RING_PATHS and page.outcome is Outcome.OK for page in target.pages)
-    told = target.config.rings.values() if target.config else ()
-    in_memory = bool(target.in_memory) or (bool(told) and all(ring.store == "inmemory" for ring in told))
+    rings = target.config.rings.values() if target.config else ()
+    in_memory = bool(target.in_memory) or (bool(rings) and all(ring.store == "inmemory" for ring in rings))
     return shows and not in_memory
 
 
@@ -394,6 +394,6 @@ _RING_PATHS = frozenset(page.path for page in RING_PAGES)
 def silence(target: TargetFacts, *, detail: bool = True) -> Culprit:
     """Blame a process that does not answer, with the reason where there is one."""
     failed = next((page for page in target.pages if page.outcome is Outcome.FAILED and page.reason), None)
-    said = [failed.reason.value] if failed is not None and failed.reason is not None else []
-    said += [failed.detail] if detail and failed is not None and failed.detail else []
-    return Culprit(Kind.PROCESS_NOT_RESPONDING, target.name, what=": ".join(said), why=target.why_none)
+    reasons = [failed.reason.value] if failed is not None and failed.reason is not None else []
+    reasons += [failed.detail] if detail and failed is not None and failed.detail else []
+    return Culprit(Kind.PROCESS_NOT_RESPONDING, target.name, what=": ".join(reasons), why=target.why_none)

@@ -33,30 +33,30 @@ class Judged:
     targets: tuple[TargetFacts, ...]
     keys: tuple[KeyFacts, ...]
     gossip: GossipFacts | None
-    known: tuple[Identity, ...]
+    identities: tuple[Identity, ...]
     started: float
     at: float
 
 
-def part_of(share: Share, found: Judged, rules: Rules) -> Part:
+def part_of(share: Share, judged: Judged, rules: Rules) -> Part:
     """A shard's part of the judgement."""
-    having = {t.name: t for t in found.targets if t.gossip is not None}
-    ours = used(found.keys, (client for t in found.targets if t.up for client in t.clients))
-    strange, own = _members(having.values(), found, rules)
+    having = {t.name: t for t in judged.targets if t.gossip is not None}
+    ours = used(judged.keys, (client for t in judged.targets if t.up for client in t.clients))
+    strange, own = _members(having.values(), judged, rules)
     return Part(
         share=share,
         interval=rules.interval,
         soak=max(rules.soak, LEAST_LOOKS * rules.interval) if rules.soak else 0.0,
         rules_digest=_digest(written(rules)),
-        clients=_clients(found.targets, share),
+        clients=_clients(judged.targets, share),
         strange=strange,
         own=own,
-        seen=_seen(having.values()),
-        unseen=_unseen(having, found.gossip),
-        orphaned=_by_key((key.key, key.orphaned or ()) for key in found.keys),
-        claims=_by_key((key.key, _claims(key, _seen_by_all(having, share))) for key in found.keys),
+        seen=_listed(having.values()),
+        unseen=_unseen(having, judged.gossip),
+        orphaned=_by_key((key.key, key.orphaned or ()) for key in judged.keys),
+        claims=_by_key((key.key, _claims(key, _listed_by_all(having, share))) for key in judged.keys),
         used=frozenset(key.key for key in ours),
-        views=_views(ours, found.started),
+        views=_views(ours, judged.started),
         linked=not having or not share.common.isdisjoint(having),
     )
 
@@ -88,7 +88,7 @@ def _clients(targets: Iterable[TargetFacts], share: Share) -> Mapping[ClientKind
 
 
 def _members(
-    having: Iterable[TargetFacts], found: Judged, rules: Rules
+    having: Iterable[TargetFacts], judged: Judged, rules: Rules
 ) -> tuple[Mapping[str, bool], Mapping[str, bool]]:
     """The current gossip members that are none of ours, by whether they are expected, and those that are
     ours, by whether their label was read. Excused members count as ours: a process of ours does not respond,
@@ -98,8 +98,8 @@ def _members(
     lists = {id(gossip.members): gossip.members for gossip in gossips}
     alive = sorted({name for members in lists.values() for name in census_of(members).alive})
     labelled = {gossip.own_member for gossip in gossips if gossip.label is not None}
-    unknown = {member.name for member in found.gossip.unknown} if found.gossip else set()
-    ours = OwnMembers.of(found.known)
+    unknown = {member.name for member in judged.gossip.unknown} if judged.gossip else set()
+    ours = OwnMembers.of(judged.identities)
     here = {m.name for members in lists.values() for m in members if m.state in ALIVE and ours.has(m)}
     strange: dict[str, bool] = {}
     own: dict[str, bool] = {}
@@ -111,16 +111,16 @@ def _members(
     return MappingProxyType(strange), MappingProxyType(own)
 
 
-def _seen(having: Iterable[TargetFacts]) -> frozenset[str]:
+def _listed(having: Iterable[TargetFacts]) -> frozenset[str]:
     """The members in another process's list."""
     gossips = [target.gossip for target in having if target.gossip is not None]
     lists = {id(gossip.members): census_of(gossip.members).alive for gossip in gossips}
     counts = Counter(id(gossip.members) for gossip in gossips)
-    by_others: Counter[str] = Counter()
+    listings: Counter[str] = Counter()
     for at, alive in lists.items():
-        by_others.update(dict.fromkeys(alive, counts[at]))
-    by_others.subtract(g.own_member for g in gossips if g.own_member in lists[id(g.members)])
-    return frozenset(name for name, count in by_others.items() if count > 0)
+        listings.update(dict.fromkeys(alive, counts[at]))
+    listings.subtract(g.own_member for g in gossips if g.own_member in lists[id(g.members)])
+    return frozenset(name for name, count in listings.items() if count > 0)
 
 
 def _unseen(having: Mapping[str, TargetFacts], gossip: GossipFacts | None) -> frozenset[str]:
@@ -132,15 +132,15 @@ def _unseen(having: Mapping[str, TargetFacts], gossip: GossipFacts | None) -> fr
     return frozenset(member for name in names if (member := members.get(name)))
 
 
-def _seen_by_all(having: Mapping[str, TargetFacts], share: Share) -> frozenset[str]:
+def _listed_by_all(having: Mapping[str, TargetFacts], share: Share) -> frozenset[str]:
     """Names in every shard's gossip: those in the list of a common process."""
     gossips = (having[name].gossip for name in share.common & having.keys())
     lists = (census_of(gossip.members) for gossip in gossips if gossip is not None)
     return frozenset[str]().union(*(census.alive | {name for name, _ in census.spots} for census in lists))
 
 
-def _claims(key: KeyFacts, known: frozenset[str]) -> tuple[str, ...]:
-    return tuple(member.id for member in key.members if member.target and member.id not in known)
+def _claims(key: KeyFacts, named: frozenset[str]) -> tuple[str, ...]:
+    return tuple(member.id for member in key.members if member.target and member.id not in named)
 
 
 def _by_key(pairs: Iterable[tuple[str, tuple[str, ...]]]) -> Mapping[str, tuple[str, ...]]:

@@ -32,7 +32,7 @@ Series = dict[tuple[str, ...], float]
 _COUNTS = frozenset({c.RING_MEMBERS, c.KV_CLIENTS, c.GOSSIP_LABEL_TARGETS, c.FOREIGN_LABEL_REJECTIONS_TOTAL})
 _SUMS = _COUNTS | {shards.PART_OF[metric] for metric in _COUNTS if metric in shards.PART_OF}
 # Labels with as many values as the cluster, or a hostile process in it, sends.
-_KNOWN_KEYS = known_keys(Product.UNKNOWN) | {HA_KEY}
+_STANDARD_KEYS = known_keys(Product.UNKNOWN) | {HA_KEY}
 # Which processes answer, and their phases: an alert that needs these series is the last to lose them.
 _UP = frozenset({c.TARGET_UP, c.TARGET_INFO, c.TARGET_PHASE, c.PAGE_UP})
 _OPEN_LABELS = frozenset({"key", "kv_name", "label", "member_zone", "member", "serves"})
@@ -97,9 +97,9 @@ def _truncate(families: dict[Metric, Series], max_series: int) -> int:
         sizes = [len(families[metric]) for metric in tier]
         size = _common_size(sizes, sum(sizes) - over)
         for metric in tier:
-            kept = dict(_ranked(metric, families[metric])[:size])
-            dropped += len(families[metric]) - len(kept)
-            families[metric] = kept
+            largest = dict(_ranked(metric, families[metric])[:size])
+            dropped += len(families[metric]) - len(largest)
+            families[metric] = largest
     return dropped
 
 
@@ -115,7 +115,7 @@ def _ranked(metric: Metric, series: Series) -> list[tuple[tuple[str, ...], float
         rank = 0
         if owner is not None:
             rank, count[labels[owner]] = count[labels[owner]], count[labels[owner]] + 1
-        ranked.append((key is not None and labels[key] not in _KNOWN_KEYS, rank, labels, value))
+        ranked.append((key is not None and labels[key] not in _STANDARD_KEYS, rank, labels, value))
     return [(labels, value) for _, _, labels, value in sorted(ranked)]
 
 

@@ -52,7 +52,7 @@ class LagHistory:
 
 def _note(points: deque[Point], at: float, lag: float | None) -> None:
     if points and at // STEP == points[-1][0] // STEP:
-        known = [value for value in (points.pop()[1], lag) if value is not None]
-        points.append((at, max(known, default=None)))
+        lags = [value for value in (points.pop()[1], lag) if value is not None]
+        points.append((at, max(lags, default=None)))
     else:
         points.append((at, lag))

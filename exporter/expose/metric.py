@@ -57,8 +57,8 @@ class Metrics:
         """A name that ends in `_info`; its value is always 1."""
         return self._make("info", name, (labels, text, page), more)
 
-    def _make(self, kind: Kind, name: str, said: tuple[str, str, str], more: OfSeries) -> Metric:
-        labels, text, page = said
+    def _make(self, kind: Kind, name: str, texts: tuple[str, str, str], more: OfSeries) -> Metric:
+        labels, text, page = texts
         unit = "seconds" if name.endswith("_seconds") else ""
         full = f"{text} Read every cycle{f' from {page}' if page else ''}."
         per, join = more.get("per", "1"), more.get("join", "")

@@ -12,5 +12,5 @@ def by_label(targets: Iterable[TargetFacts]) -> Mapping[str, int]:
     """Count the processes that are configured with each gossip label, whether they show their gossip or not.
     A process without a readable /config is in no count.
     """
-    told = (target.config.label for target in targets if target.up and target.config)
-    return Counter(label for label in told if label is not None)
+    labels = (target.config.label for target in targets if target.up and target.config)
+    return Counter(label for label in labels if label is not None)

@@ -15,7 +15,7 @@ from exporter.expose.sample_counts import by_label
 from exporter.expose.shard_series import Rows, shard_rows
 from exporter.model.entry import PartitionState, State
 from exporter.model.facts import ClientFacts, GossipTarget, KeyFacts, Snapshot, TargetFacts
-from exporter.model.findings import Told
+from exporter.model.findings import FindingKind
 from exporter.model.gate import Verdict
 from exporter.model.migration import RINGS, Migration
 from exporter.model.pages import GossipState, Outcome, Phase, ProcessConfig
@@ -31,7 +31,7 @@ MEMBER_STATES = (
     State.UNHEALTHY,
 )
 NAMED = 10  # foreign members of one ring, and gossip clusters, that are shown by name
-_LEFT_OUT = frozenset({Told.MIRRORING_PARTIAL, Told.WITHOUT_MULTI})
+_LEFT_OUT = frozenset({FindingKind.MIRRORING_PARTIAL, FindingKind.WITHOUT_MULTI})
 _VERDICTS = {Verdict.HOLDS: 1.0, Verdict.FAILS: 0.0, Verdict.UNKNOWN: math.nan}
 
 
@@ -61,9 +61,9 @@ def _rows(snapshot: Snapshot) -> Rows:
 
 def target_rows(snapshot: Snapshot) -> Rows:
     """The series of the processes themselves, without those of the fleet."""
-    heard = snapshot.gossip.heard if snapshot.gossip else {}
+    ages = snapshot.gossip.heartbeat_ages if snapshot.gossip else {}
     for target in snapshot.targets:
-        yield from _target(target, heard.get(target.name))
+        yield from _target(target, ages.get(target.name))
 
 
 def _fleet(snapshot: Snapshot) -> Rows:
@@ -101,7 +101,7 @@ def _kv_clients(snapshot: Snapshot) -> Rows:
             yield c.KV_CLIENTS, (name, phase.label), counts[name, phase]
 
 
-def _target(target: TargetFacts, heard: float | None) -> Rows:
+def _target(target: TargetFacts, heartbeat_age: float | None) -> Rows:
     """A target that did not answer has only `target_up` 0: its pages are not what failed."""
     name = target.name
     yield c.TARGET_UP, (name, target.component), target.up
@@ -122,7 +122,7 @@ def _target(target: TargetFacts, heard: float | None) -> Rows:
         yield from _client(name, client)
     if target.gossip is not None:
         yield from _gossip_target(name, target.gossip)
-        yield c.GOSSIP_HEARTBEAT_AGE_SECONDS, (name,), heard
+        yield c.GOSSIP_HEARTBEAT_AGE_SECONDS, (name,), heartbeat_age
     elif target.gossip_members is not None:
         yield c.GOSSIP_MEMBERS, (name, GossipState.ALIVE.value), target.gossip_members
 
@@ -162,13 +162,13 @@ def _gossip_target(name: str, gossip: GossipTarget) -> Rows:
 
 
 def _key(key: KeyFacts) -> Rows:
-    known = bool(key.source)  # the primary was read this cycle
+    is_read = bool(key.source)  # the primary was read this cycle
     yield c.RING_HEARTBEAT_PERIOD_SECONDS, (key.key, key.name), key.settings.period
     if key.kind == "ring":
-        yield from _ring(key, known)
+        yield from _ring(key, is_read)
     elif key.kind == "partition":
-        yield from _partitions(key, known)
-    elif known:
+        yield from _partitions(key, is_read)
+    elif is_read:
         yield c.HA_TRACKER_ENTRIES, (), key.entries
     for kind, contents in key.distinct.items():
         if contents:  # none read is not agreement
@@ -177,10 +177,10 @@ def _key(key: KeyFacts) -> Rows:
         yield from _view(key, view)
 
 
-def _ring(key: KeyFacts, known: bool) -> Rows:
+def _ring(key: KeyFacts, is_read: bool) -> Rows:
     labels = (key.key, key.name)
     yield c.RING_MEMBERS_RETURNED_TOTAL, labels, key.returned_total
-    if not known:
+    if not is_read:
         return
     yield from _members(key)
     yield c.RING_OLDEST_HEARTBEAT_AGE_SECONDS, labels, key.oldest_age
@@ -210,8 +210,8 @@ def _members(key: KeyFacts) -> Rows:
             yield c.RING_MEMBERS, labels, counts[state, zone, group]
 
 
-def _partitions(key: KeyFacts, known: bool) -> Rows:
-    if not known:
+def _partitions(key: KeyFacts, is_read: bool) -> Rows:
+    if not is_read:
         return
     yield c.RING_CORRUPTED_PARTITIONS, (key.key, key.name), len(key.corrupted)
     yield c.RING_SHRUNK_MEMBERS, (key.key, key.name), key.lost
@@ -289,7 +289,7 @@ def _gossip(snapshot: Snapshot) -> Rows:
         unknown = [member for member in gossip.unknown if member.where == "gossip"]
         yield c.GOSSIP_UNKNOWN_MEMBERS, (), len(unknown)
         yield c.GOSSIP_FOREIGN_MEMBERS, (), len(gossip.foreign)
-        yield from _foreign("", [stranger.name for stranger in gossip.foreign])
+        yield from _foreign("", [member.name for member in gossip.foreign])
         for cluster in gossip.clusters[:NAMED] if len(gossip.clusters) > 1 else ():
             yield c.GOSSIP_CLUSTER_TARGETS, (min(cluster),), len(cluster)
         yield c.GOSSIP_ABSENT_MEMBERS, (), len(gossip.absent)

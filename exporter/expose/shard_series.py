@@ -18,8 +18,8 @@ from exporter.products.ring_pages import ring_of
 
 Row = tuple[Metric, tuple[str, ...], float | None]
 Rows = Iterator[Row]
-FAILS, UNKNOWN, NOTHING, HOLDS = 0.0, 1.0, 2.0, 3.0
-_VERDICTS = {Verdict.FAILS: FAILS, Verdict.UNKNOWN: UNKNOWN, Verdict.HOLDS: HOLDS}
+FAILS, UNKNOWN, NOTHING, PASSED = 0.0, 1.0, 2.0, 3.0
+_VERDICTS = {Verdict.FAILS: FAILS, Verdict.UNKNOWN: UNKNOWN, Verdict.HOLDS: PASSED}
 _COUNTED = frozenset({c.KV_CLIENTS, c.GOSSIP_LABEL_TARGETS, c.KEY_PHASE})  # made by _owned_rows
 
 
@@ -38,7 +38,7 @@ def shard_rows(rows: Rows, snapshot: Snapshot, part: Part) -> Rows:
     yield from _owned_rows(snapshot, part)
     yield from _part_rows(snapshot, part)
     for step in snapshot.steps:
-        yield s.SHARD_HELD_SINCE_TIMESTAMP_SECONDS, (step.migration, step.name), _held_since(step)
+        yield s.SHARD_HELD_SINCE_TIMESTAMP_SECONDS, (step.migration, step.name), _passed_since(step)
         for check in step.checks:
             yield s.SHARD_CHECK, (step.migration, step.name, check.id), _verdict(check)
 
@@ -50,13 +50,13 @@ def _is_borrowed(metric: Metric, labels: tuple[str, ...], part: Part) -> bool:
     return "target" in metric.labels and labels[metric.labels.index("target")] in part.share.borrowed
 
 
-def _held_since(step: Step) -> float | None:
+def _passed_since(step: Step) -> float | None:
     """Since when every check that has something to check here has passed, pauses included."""
     times = [
         check.since if check.paused is None else check.paused for check in step.checks if not check.vacuous
     ]
-    known = [at for at in times if at is not None]
-    return max(known, default=0.0) if len(known) == len(times) else None
+    times_read = [at for at in times if at is not None]
+    return max(times_read, default=0.0) if len(times_read) == len(times) else None
 
 
 def _verdict(check: Check) -> float:

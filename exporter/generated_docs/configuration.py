@@ -65,14 +65,16 @@ class _Page:
         for reference, path in self.places.items():
             yield self._section(path, self.definitions[reference])
 
-    def _walk(self, path: str, model: Schema, seen: set[str]) -> Iterator[tuple[str, str]]:
+    def _walk(self, path: str, model: Schema, visited: set[str]) -> Iterator[tuple[str, str]]:
         fields = model.get("properties", {}).items()
-        here = [(name, field, ref) for name, field in fields if (ref := _reference(field)) not in {"", *seen}]
-        seen.update(reference for _, _, reference in here)
+        here = [
+            (name, field, ref) for name, field in fields if (ref := _reference(field)) not in {"", *visited}
+        ]
+        visited.update(reference for _, _, reference in here)
         for name, field, reference in here:
             place = f"{path}.{name}{'[]' if _is_list(field) else ''}".removeprefix(".")
             yield reference, place
-            yield from self._walk(place, self.definitions[reference], seen)
+            yield from self._walk(place, self.definitions[reference], visited)
 
     def _section(self, path: str, model: Schema) -> str:
         title = f"`{path}`" if path else "The file"

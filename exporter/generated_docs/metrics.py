@@ -57,8 +57,8 @@ def _sections() -> Iterator[str]:
 
 def _one_of_several() -> Iterator[str]:
     parts = ", ".join(f"`{metric.name.removeprefix(PREFIX)}`" for metric in shards.JOINED)
-    whole = ", ".join(sorted(f"`{metric.name}`" for metric in shards.JUDGED_ANEW))
-    yield f"## {shards.GROUP}\n\n{_SHARDS.format(parts=parts, whole=whole)}\n{_TABLE}"
+    judged_anew = ", ".join(sorted(f"`{metric.name}`" for metric in shards.JUDGED_ANEW))
+    yield f"## {shards.GROUP}\n\n{_SHARDS.format(parts=parts, whole=judged_anew)}\n{_TABLE}"
     yield from map(_row, shards.OWN)
     yield ""
 

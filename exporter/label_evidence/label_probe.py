@@ -80,13 +80,13 @@ class Probing:
         """Gossip ports by process, each with the label that it should accept."""
         known = {identity.target: identity for identity in identities(observed)}
         found = {}
-        for seen in observed:
-            identity = known.get(seen.target.name)
+        for observation in observed:
+            identity = known.get(observation.target.name)
             label = self._label(identity)
-            place = _place(seen, identity)
+            place = _place(observation, identity)
             if place is not None and label is not None and len(label.encode()) <= MAX_LABEL:
                 with suppress(FetchError):  # without certificates no ping
-                    found[seen.target.name] = (self._door(*place, identity), label)
+                    found[observation.target.name] = (self._door(*place, identity), label)
         return found
 
     def _label(self, identity: Identity | None) -> str | None:
@@ -150,9 +150,9 @@ class Probing:
         return label == "" and host in self._others and not host.startswith(("127.", "[::1]"))
 
 
-def _place(seen: Observation, identity: Identity | None) -> tuple[str, int] | None:
+def _place(observation: Observation, identity: Identity | None) -> tuple[str, int] | None:
     """Where a process's gossip port is: as its own member list has it, else as it is configured."""
-    page = seen.gossip.page.value
+    page = observation.gossip.page.value
     if identity is None or page is None or identity.config is None:
         return None  # without /config it is unknown whether its gossip is encrypted
     own = next((member for member in page.members if member.name == identity.member), None)

@@ -200,15 +200,15 @@ class Rejections:
         except Exception:  # a boundary: one broken source must not cost the cycle
             log.exception("log source failed")
 
-    def _take(self, found: Counter[tuple[str, str]], process: str, line: bytes) -> None:
+    def _take(self, counts: Counter[tuple[str, str]], process: str, line: bytes) -> None:
         label = self._reader.label_of(line)
         if label is None:
             return
         for what, room in (((process, label), MAX_COUNTS), ((process, OTHER), 2 * MAX_COUNTS)):
-            if what in found or len(found) < room:
-                found[what] += 1
+            if what in counts or len(counts) < room:
+                counts[what] += 1
                 return
-        found[OTHER, OTHER] += 1
+        counts[OTHER, OTHER] += 1
 
     async def close(self) -> None:
         """Stop reading and let go of everything."""

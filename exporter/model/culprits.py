@@ -102,8 +102,8 @@ class Kind(enum.StrEnum):
     ZONES_DIFFER = "zones-differ"
     PRIMARY_DIFFERS = "primary-differs"
     KEPT_IN_MEMORY = "kept-in-memory"
-    OTHERS = "others"
-    MOST_OTHERS = "most-others"
+    OTHER_PROCESSES = "others"
+    MOST_PROCESSES = "most-others"
     PARTITION_WITHOUT_OWNER = "partition-without-owner"
     PARTITION_OWNERS_VANISHED = "partition-owners-vanished"
     PARTITION_OWNERS_UNHEALTHY = "partition-owners-unhealthy"
@@ -142,7 +142,7 @@ class Kind(enum.StrEnum):
     STORE_KEYS_VANISHED = "store-keys-vanished"
     STORE_KEYS = "store-keys"
     STORE_EMPTY = "store-empty"
-    STORE_OF_OTHERS = "store-of-others"
+    STORE_OF_PROCESSES = "store-of-others"
     STORE_UNCOVERED = "store-uncovered"
     STORE_WRITTEN = "store-written"
     STORE_WATCHED_BRIEFLY = "store-watched-briefly"
@@ -186,7 +186,7 @@ class Kind(enum.StrEnum):
     # whatever it is about
     UNREAD = "unread"  # `what` of it
     LOOKED_ONCE = "looked-once"
-    TOLD = "told"  # by a source of targets or a store, in its own words: `what`
+    VERBATIM = "told"  # by a source of targets or a store, in its own words: `what`
     # there is nothing to judge
     NO_TARGETS = "no-targets"
     NO_ANSWER = "no-answer"
@@ -231,7 +231,7 @@ class Culprit:
         return self.target or self.member or self.key or self.what
 
 
-class Seen(enum.StrEnum):
+class LookedKind(enum.StrEnum):
     """What a check found passed, or what accompanies its culprits. A closed set, too."""
 
     ANSWERING = "answering"
@@ -263,7 +263,7 @@ class Seen(enum.StrEnum):
     RINGS = "rings"
     VERSIONS = "versions"
     NO_SCRAPES = "no-scrapes"
-    ALL_SEEN = "all-seen"
+    ALL_LISTED = "all-seen"
     NO_TRACKER = "no-tracker"
     ELECTIONS = "elections"
     ELECTIONS_SINCE = "elections-since"
@@ -299,14 +299,14 @@ class Seen(enum.StrEnum):
     READERS = "readers"
     INGESTERS_SHIPPED = "ingesters-shipped"
     READ_BEFORE = "read-before"
-    TOLD = "told"
+    VERBATIM = "told"
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
     """Something that a check judged: how many (`count`), of how many (`of`), and their names."""
 
-    kind: Seen
+    kind: LookedKind
     count: float = 0
     of: float = 0
     limit: float = 0

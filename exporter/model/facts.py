@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from exporter.model.culprits import Culprit
 from exporter.model.entry import State
-from exporter.model.findings import NO_WAY_KNOWN, Assessed, Finding, Rollback
+from exporter.model.findings import ROLLBACK_UNKNOWN, Assessed, Finding, Rollback
 from exporter.model.gate import Step
 from exporter.model.migration import RINGS, LabelRollout, Migration, leading
 from exporter.model.pages import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, Start
@@ -126,7 +126,9 @@ class GossipTarget:
     members: tuple[GossipMember, ...]
     states: Mapping[str, int]  # members by state, every state present
     health_score: float | None = None
-    heard: float | None = None  # age of the newest heartbeat of another process in its copies, seconds
+    heartbeat_age: float | None = (
+        None  # age of the newest heartbeat of another process in its copies, seconds
+    )
     label: str | None = None
     verified: bool | None = None
     port: int | None = None
@@ -255,7 +257,7 @@ class GossipFacts:
     """Processes that are in their cluster by a link in one direction only, and since when, our clock."""
     short: Mapping[str, ShortList] = field(default_factory=lambda: MappingProxyType({}))
     """Processes that do not list every process of their cluster."""
-    heard: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    heartbeat_ages: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """Age of the newest heartbeat of another process in each process's copies, seconds."""
     unknown: tuple[UnknownMember, ...] = ()
     orphaned: tuple[UnknownMember, ...] = ()  # ring members without a process: orphaned members
@@ -324,12 +326,12 @@ class Fleet(Assessed):
     phase_since: float | None = None
     dangers: tuple[Finding, ...] = ()  # of those that are under way
     passing: tuple[Finding, ...] = ()  # what an ordinary rolling restart brings with it: no danger
-    rollback: Rollback = NO_WAY_KNOWN
+    rollback: Rollback = ROLLBACK_UNKNOWN
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What an ordinary rolling restart brings with it, in words."""
-        return tuple(found.text for found in self.passing)
+        return tuple(finding.text for finding in self.passing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,8 +369,8 @@ class Snapshot:
     def withheld(self, why: str) -> Snapshot:
         """The same snapshot without its steps: what may be done next is unknown now."""
         fleet = replace(self.fleet, headline=why, rollback=replace(self.fleet.rollback, safe=None))
-        known = tuple(one.withheld(why) for one in self.migrations)
-        return replace(self, fleet=fleet, migrations=known, is_withheld=True)
+        migrations = tuple(one.withheld(why) for one in self.migrations)
+        return replace(self, fleet=fleet, migrations=migrations, is_withheld=True)
 
     @property
     def steps(self) -> tuple[Step, ...]:

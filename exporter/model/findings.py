@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from exporter.model.culprits import Culprit, Looked
 
 
-class Told(enum.StrEnum):
+class FindingKind(enum.StrEnum):
     """The kinds of findings. A closed set: each has its words. A warning's value is the id of its cause; a
     second sentence of one cause has more after a colon.
     """
@@ -102,7 +102,7 @@ class Told(enum.StrEnum):
 class Finding:
     """One finding: about `name`, `count` of `of`, with these names. `text` is put in where words are."""
 
-    kind: Told
+    kind: FindingKind
     name: str = ""
     what: str = ""
     count: float = 0
@@ -157,17 +157,17 @@ class Assessed:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is wrong, in words."""
-        return tuple(found.text for found in self.findings)
+        return tuple(finding.text for finding in self.findings)
 
     @property
     def causes(self) -> tuple[str, ...]:
         """The id of each warning's cause."""
-        return tuple(found.id for found in self.findings)
+        return tuple(finding.id for finding in self.findings)
 
     @property
     def risks(self) -> tuple[str, ...]:
         """What would turn the next step into an accident, in words."""
-        return tuple(found.text for found in self.dangers)
+        return tuple(finding.text for finding in self.dangers)
 
 
-NO_WAY_KNOWN = Rollback(Way.UNKNOWN, text="unknown.")
+ROLLBACK_UNKNOWN = Rollback(Way.UNKNOWN, text="unknown.")

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from exporter.model.culprits import Culprit, Looked, Seen
+from exporter.model.culprits import Culprit, Looked, LookedKind
 from exporter.model.findings import Finding
 
 GateAnswer = Literal["open", "closed", "unknown"]
@@ -55,8 +55,8 @@ class Check:
 
     def withheld(self, why: str) -> Check:
         """The same check with an unknown verdict."""
-        told = replace(self, verdict=Verdict.UNKNOWN, culprits=(), since=None, covered=())
-        return replace(told, evidence=(Looked(Seen.TOLD, what=why),))
+        unknown = replace(self, verdict=Verdict.UNKNOWN, culprits=(), since=None, covered=())
+        return replace(unknown, evidence=(Looked(LookedKind.VERBATIM, what=why),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,5 +93,5 @@ class Step:
     def withheld(self, why: str) -> Step:
         """The same step with unknown checks."""
         checks = tuple(check.withheld(why) for check in self.checks)
-        known = replace(self, open=False, verdict=Verdict.UNKNOWN, checks=checks, headline=why)
-        return replace(known, open_since=None, soaked_for=0.0, broken=None, broken_at=None)
+        unknown = replace(self, open=False, verdict=Verdict.UNKNOWN, checks=checks, headline=why)
+        return replace(unknown, open_since=None, soaked_for=0.0, broken=None, broken_at=None)

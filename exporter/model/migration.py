@@ -6,7 +6,7 @@ import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from exporter.model.findings import NO_WAY_KNOWN, Assessed, Finding, Rollback
+from exporter.model.findings import ROLLBACK_UNKNOWN, Assessed, Finding, Rollback
 from exporter.model.gate import Step
 from exporter.model.pages import Phase
 
@@ -51,7 +51,7 @@ class Migration(Assessed):
     phase_since: float | None = None
     steps: tuple[Step, ...] = ()
     next_step: str = ""  # "" when done or unknown
-    rollback: Rollback = NO_WAY_KNOWN
+    rollback: Rollback = ROLLBACK_UNKNOWN
     findings: tuple[Finding, ...] = ()  # what is wrong: causes before their effects, in order of danger
     dangers: tuple[Finding, ...] = ()  # what would turn the next step into an accident
     named_by: tuple[str, ...] = ()  # processes with a store in their /config that no client of theirs uses

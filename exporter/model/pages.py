@@ -328,5 +328,5 @@ class Observation:
 class Start:
     """One start of a process: by its own clock, and by ours."""
 
-    told: float
+    reported: float
     at: float

@@ -68,8 +68,8 @@ class RuntimeConfig:
     @property
     def lines(self) -> dict[str, str | bool]:
         """Its lines; none where there is no block."""
-        told: dict[str, str | bool] = {"primary": self.primary} if self.primary else {}
-        return told | ({} if self.mirror_enabled is None else {"mirror_enabled": self.mirror_enabled})
+        values: dict[str, str | bool] = {"primary": self.primary} if self.primary else {}
+        return values | ({} if self.mirror_enabled is None else {"mirror_enabled": self.mirror_enabled})
 
     def fits(self, primary: str, mirror: bool | None) -> bool:
         """Whether these agree with each setting that it has."""

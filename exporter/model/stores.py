@@ -120,7 +120,7 @@ class StoreFacts:
         if self.outcome is not Outcome.OK:
             why = self.detail or (self.reason.value if self.reason else "")
             return Culprit(
-                Kind.STORE_FAILED, what=self.title, why=Culprit(Kind.TOLD, what=why) if why else None
+                Kind.STORE_FAILED, what=self.title, why=Culprit(Kind.VERBATIM, what=why) if why else None
             )
         return Culprit(Kind.STORE_REPLACED, what=self.title, why=self.replaced) if self.replaced else None
 

@@ -51,8 +51,8 @@ class Pauses:
         place = path if path in self._pages or len(self._pages) < MOST else REST
         before = self._pages.get(place)
         seconds = min(2 * before.seconds, LONGEST) if before else FIRST
-        said = f"{page.detail}; next request after {seconds:.0f} s"
-        failed: Page[Any] = Page(page.name, Outcome.FAILED, reason=page.reason, detail=said)
+        detail = f"{page.detail}; next request after {seconds:.0f} s"
+        failed: Page[Any] = Page(page.name, Outcome.FAILED, reason=page.reason, detail=detail)
         self._pages[place] = Pause(now + seconds, seconds, failed)
 
 

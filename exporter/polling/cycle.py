@@ -347,7 +347,7 @@ def _room(size: float) -> int:
 def _reported(observed: tuple[Observation, ...], share: Share | None) -> tuple[Observation, ...]:
     """Leave out the processes that another shard reports."""
     borrowed = share.borrowed if share else frozenset()
-    return tuple(seen for seen in observed if seen.target.name not in borrowed)
+    return tuple(observation for observation in observed if observation.target.name not in borrowed)
 
 
 def _mean(last: Mapping[str, Last]) -> float:
@@ -357,5 +357,5 @@ def _mean(last: Mapping[str, Last]) -> float:
 
 def _seeds(observed: Iterable[Observation]) -> Iterable[Iterable[str]]:
     """All seeds in each process's configuration."""
-    configs = (seen.config.value for seen in observed if seen.config.value is not None)
+    configs = (observation.config.value for observation in observed if observation.config.value is not None)
     return (config.join_members or () for config in configs)

@@ -71,7 +71,7 @@ class HistoryFile:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self._written: Kept | None = None
-        self._said = ""
+        self._logged = ""
         self._writing: asyncio.Task[None] | None = None
 
     async def recall(self, now: float) -> History:
@@ -80,8 +80,8 @@ class HistoryFile:
 
     def _recall(self, path: Path, now: float) -> History:
         try:
-            told = state_file.load(path, VERSION)
-            kept = msgspec.convert(told, Kept) if told is not None else Kept({}, {}, {})
+            content = state_file.load(path, VERSION)
+            kept = msgspec.convert(content, Kept) if content is not None else Kept({}, {}, {})
         except (OSError, BrokenStateError, msgspec.ValidationError) as error:
             self._warn(f"state file {path} is not used, and its contents are forgotten: {words(error)}")
             return History()
@@ -106,7 +106,7 @@ class HistoryFile:
         except OSError as error:
             self._warn(f"state file {path} is not written: {words(error)}")
             return
-        self._written, self._said = kept, ""
+        self._written, self._logged = kept, ""
 
     async def close(self) -> None:
         """Wait for what is being written, for a while."""
@@ -114,9 +114,9 @@ class HistoryFile:
             await asyncio.wait({self._writing}, timeout=CLOSING_SECONDS)
 
     def _warn(self, text: str) -> None:
-        if text != self._said:
+        if text != self._logged:
             log.warning(text)
-        self._said = text
+        self._logged = text
 
 
 def kept_of(history: History) -> Kept:
@@ -131,53 +131,57 @@ def kept_of(history: History) -> Kept:
 
 def _by_kind(places: Mapping[tuple[str, str], tuple[str, ...]]) -> dict[str, dict[str, tuple[str, ...]]]:
     kinds = sorted({kind for kind, _ in places})
-    return {kind: {key: said for (of, key), said in places.items() if of == kind} for kind in kinds}
+    return {kind: {key: hosts for (of, key), hosts in places.items() if of == kind} for kind in kinds}
 
 
-def _store(store: StoreFacts, known: StoreIdentity) -> KeptStore:
-    return KeptStore(replace(known, rings=dict(known.rings)), store.replaced or "", store.replaced_at)
+def _store(store: StoreFacts, identity: StoreIdentity) -> KeptStore:
+    return KeptStore(replace(identity, rings=dict(identity.rings)), store.replaced or "", store.replaced_at)
 
 
-def _ring(past: RingHistory, at: float) -> KeptRing:
+def _ring(history: RingHistory, at: float) -> KeptRing:
     return KeptRing(
         at=at,
-        stored=past.stored,
-        members={member.id: (member.state, member.target) for member in past.members},
-        active=dict(past.active),
-        lost=dict(past.lost),
+        stored=history.stored,
+        members={member.id: (member.state, member.target) for member in history.members},
+        active=dict(history.active),
+        lost=dict(history.lost),
     )
 
 
-def recalled(kept: Kept, now: float) -> History:
+def recalled(stored: Kept, now: float) -> History:
     """The history in a file. A future time is replaced by now: clocks are set back. A ring that no page
     showed for a day is dropped.
     """
-    rings = {key: _recalled(ring, now) for key, ring in kept.rings.items() if now - ring.at < FORGET_VANISHED}
-    stores = {title: _known(title, store, now) for title, store in kept.stores.items()}
-    places = {(kind, key): said for kind, keys in kept.places.items() for key, said in keys.items()}
+    rings = {
+        key: _recalled(ring, now) for key, ring in stored.rings.items() if now - ring.at < FORGET_VANISHED
+    }
+    stores = {title: _known(title, store, now) for title, store in stored.stores.items()}
+    places = {(kind, key): hosts for kind, keys in stored.places.items() for key, hosts in keys.items()}
     return History(
         rings=MappingProxyType(rings), stores=MappingProxyType(stores), places=MappingProxyType(places)
     )
 
 
-def _recalled(kept: KeptRing, now: float) -> RingHistory:
+def _recalled(stored: KeptRing, now: float) -> RingHistory:
     members = (
         MemberFacts(name, "", "", state, heartbeat=None, age=None, tokens=0, target=target)
-        for name, (state, target) in kept.members.items()
+        for name, (state, target) in stored.members.items()
     )
     return RingHistory(
-        lost=MappingProxyType({name: (min(at, now), target) for name, (at, target) in kept.lost.items()}),
+        lost=MappingProxyType({name: (min(at, now), target) for name, (at, target) in stored.lost.items()}),
         members=tuple(members),
-        active=MappingProxyType(kept.active),
-        at=min(kept.at, now),
-        stored=kept.stored,
+        active=MappingProxyType(stored.active),
+        at=min(stored.at, now),
+        stored=stored.stored,
     )
 
 
-def _known(title: str, kept: KeptStore, now: float) -> StoreFacts:
-    identity = replace(kept.identity, rings=MappingProxyType(dict(kept.identity.rings)))
-    why = Culprit(Kind.TOLD, what=kept.replaced) if isinstance(kept.replaced, str) else kept.replaced
-    if not kept.replaced:
+def _known(title: str, stored: KeptStore, now: float) -> StoreFacts:
+    identity = replace(stored.identity, rings=MappingProxyType(dict(stored.identity.rings)))
+    why = (
+        Culprit(Kind.VERBATIM, what=stored.replaced) if isinstance(stored.replaced, str) else stored.replaced
+    )
+    if not stored.replaced:
         return StoreFacts(title, Outcome.FAILED, identity=identity)
-    at = min(kept.replaced_at or now, now)
+    at = min(stored.replaced_at or now, now)
     return StoreFacts(title, Outcome.FAILED, identity=identity, replaced=why, replaced_at=at)

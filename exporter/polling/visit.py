@@ -121,12 +121,12 @@ class Visit:
         """First round: its product and its KV clients."""
         self.memory.visited(self.now())
         self.metrics = await self._page("/metrics", self._decode_metrics)
-        told = self.metrics.value
-        if told is not None:
-            if told.start_time != self.memory.started:
-                self.memory.restarted(told.start_time)
-            if told.product is not Product.UNKNOWN:
-                self.memory.product = told.product
+        metrics = self.metrics.value
+        if metrics is not None:
+            if metrics.start_time != self.memory.started:
+                self.memory.restarted(metrics.start_time)
+            if metrics.product is not Product.UNKNOWN:
+                self.memory.product = metrics.product
         self.memory.not_responding = self.metrics.reason in NOT_RESPONDING
         if self.memory.not_responding:
             self.memory.forget_endings()
@@ -134,7 +134,7 @@ class Visit:
         if not self.memory.not_responding:
             await self._read_others(Round.METRICS)
             await asyncio.gather(*map(self._read_rarely, kinds_of(self.kind, Round.RARELY)))
-        if self.memory.build is None and told is not None and not told.version:
+        if self.memory.build is None and metrics is not None and not metrics.version:
             await self._read_build()
 
     def _decode_metrics(self, body: bytes, _: float | None) -> ProcessMetrics:
@@ -287,8 +287,8 @@ class Visit:
 
     async def _read_rarely(self, kind: PageKind) -> None:
         """A page as it was read last, unless it is due, or the KV clients show another state than then."""
-        told, kept = self.metrics.value, self.memory.rare.get(kind.name)
-        switches = {c.name: (c.primary, c.mirror) for c in told.clients.values()} if told else {}
+        metrics, kept = self.metrics.value, self.memory.rare.get(kind.name)
+        switches = {c.name: (c.primary, c.mirror) for c in metrics.clients.values()} if metrics else {}
         if kept is None or self.now() >= kept.due or kept.switches != switches:
             page = kept.page if kept else _not_asked(kind.path)
             if self._is_due(kind.request, kind.key):

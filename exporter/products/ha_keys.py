@@ -98,10 +98,12 @@ def ha_keys(
 
 def _by_content(values: Iterable[tuple[str, Value]]) -> tuple[set[str], set[str]]:
     """The keys that contain an HA entry, and those that contain a ring, by most values of each."""
-    said = Counter[str]()
+    prefixes = Counter[str]()
     for key, value in values:
-        said[key] += 1 if isinstance(value, Replica) else -1
-    return {key for key, votes in said.items() if votes > 0}, {k for k, votes in said.items() if votes <= 0}
+        prefixes[key] += 1 if isinstance(value, Replica) else -1
+    return {key for key, votes in prefixes.items() if votes > 0}, {
+        k for k, votes in prefixes.items() if votes <= 0
+    }
 
 
 def _named_by_content(keys: set[str], shown: frozenset[str]) -> dict[str, str]:

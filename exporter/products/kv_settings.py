@@ -137,8 +137,8 @@ def _read(product: Product) -> KVSettings:
     file = _HERE / f"{product.value}.yaml"
     if not file.is_file():
         return KVSettings(product, Sourced(""), Sourced(""))
-    told: dict[str, Any] = yaml.load(file.read_bytes(), Loader=yaml.CSafeLoader)
-    return msgspec.convert({**told, "product": product.value}, KVSettings)
+    table: dict[str, Any] = yaml.load(file.read_bytes(), Loader=yaml.CSafeLoader)
+    return msgspec.convert({**table, "product": product.value}, KVSettings)
 
 
 SETTINGS: Mapping[Product, KVSettings] = MappingProxyType({product: _read(product) for product in PRODUCTS})

@@ -26,10 +26,10 @@ def _read(name: str) -> dict[str, Any]:
 
 def _table(product: Product, shared: Mapping[str, list[Any]]) -> ProductTable:
     """A product's table is in the file of its name; a row that is a name stands for the shared rows."""
-    told = _read(product.value)
+    table = _read(product.value)
     for part in ("rings", "other_keys", "traffic"):
-        told[part] = [row for item in told.get(part, ()) for row in _rows(item, shared)]
-    return msgspec.convert({**told, "product": product.value}, ProductTable)
+        table[part] = [row for item in table.get(part, ()) for row in _rows(item, shared)]
+    return msgspec.convert({**table, "product": product.value}, ProductTable)
 
 
 def _rows(item: Any, shared: Mapping[str, list[Any]]) -> list[Any]:
@@ -121,7 +121,7 @@ def known_keys(product: Product) -> frozenset[str]:
 
 
 @cache
-def asks_from_outside(product: Product) -> re.Pattern[str]:
+def outside_requests(product: Product) -> re.Pattern[str]:
     """What matches the routes by which users push and query; those of every product where it is unknown."""
     return re.compile(
         "|".join(f"(?:{routes.pattern})" for table in tables(product) for routes in table.traffic)

@@ -31,12 +31,12 @@ def load(path: Path, version: int) -> dict[str, Any] | None:
     if len(body) > MAX_BYTES:
         raise BrokenStateError(f"larger than {MAX_BYTES} bytes")
     try:
-        told = json.loads(body, parse_constant=_no_number)
+        content = json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise BrokenStateError("no JSON") from None
-    if not isinstance(told, dict) or told.get("version") != version:
+    if not isinstance(content, dict) or content.get("version") != version:
         raise BrokenStateError(f"not of version {version}")
-    return told
+    return content
 
 
 def _at_once(path: str, flags: int) -> int:

@@ -101,5 +101,5 @@ def _row(span: Span) -> tuple[str, str, str, float, float | None, int]:
 
 
 def _span(row: tuple[str, str, str, float, float | None, int]) -> Span:
-    track, subject, value, began, ended, seen = row
-    return Span(Track(track), str(subject), str(value), float(began), ended, bool(seen))
+    track, subject, value, began, ended, began_seen = row
+    return Span(Track(track), str(subject), str(value), float(began), ended, bool(began_seen))

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from exporter.cli import check as cli_check
-from exporter.cli.source.snapshot_source import Looks, _Local, look_from
+from exporter.cli.source.snapshot_source import GateSource, _Local, look_from
 from exporter.expose.api.shapes import CheckOut, GateAnswer, StepOut, Verdict
 
 STEP = "switch-primary"
@@ -32,7 +32,7 @@ class Seen(NamedTuple):
 
 
 @dataclass
-class Script(Looks):
+class Script(GateSource):
     """Looks as they are written down, the last one again and again."""
 
     looks: list[Seen]

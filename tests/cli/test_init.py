@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from exporter.cli.init import configuration, init, lacks, look_round
+from exporter.cli.init import configuration, init, lacks, survey_of
 from exporter.cli.source.survey import Survey, _candidates, missing_of, parted, resolved_seeds
 from exporter.config import load, load_text
 from exporter.demo import Demo, DemoSettings
@@ -74,7 +74,7 @@ async def test_the_file_watches_the_demo_without_an_edit(product: str) -> None:
     async with Demo(settings) as demo:
         await demo.advance(60.0)
         urls = [entry for target in demo.config()["targets"] for entry in target["static"]["urls"]]
-        survey = await look_round((urls[0],))
+        survey = await survey_of((urls[0],))
         assert list(lacks(survey)) == []
         snapshot = await _once(configuration(survey))
         assert {target.url for target in snapshot.targets if target.up} == set(urls)
@@ -107,7 +107,7 @@ async def test_a_cluster_below_a_path_is_found_and_watched_without_an_edit(
     served = list(replay("cortex/2b-mirroring").targets.values())
     ports = [int(url.rpartition(":")[2]) + 50 for url in served]
     async with below_a_path(served, "/metrics-store", ports) as urls:
-        survey = await look_round((urls[0],))
+        survey = await survey_of((urls[0],))
         assert sorted(target.url for target in survey.processes) == sorted(urls)
         snapshot = await _once(configuration(survey))
         assert {target.url for target in snapshot.targets if target.up and not target.why_none} == set(urls)
@@ -120,7 +120,7 @@ async def test_a_gossip_member_that_answers_nowhere_is_named() -> None:
         await demo.advance(60.0)
         urls = [entry for target in demo.config()["targets"] for entry in target["static"]["urls"]]
         demo.cluster.set_fault("crash", on=True)
-        survey = await look_round((urls[0],))
+        survey = await survey_of((urls[0],))
         named = list(lacks(survey))
         assert len(named) == 1
         assert "has no HTTP address that answers; add its URL under targets" in named[0]
@@ -132,11 +132,11 @@ async def test_a_ring_member_without_a_process_is_named() -> None:
     async with Demo(settings) as demo:
         await demo.advance(60.0)
         urls = [entry for target in demo.config()["targets"] for entry in target["static"]["urls"]]
-        survey = await look_round((urls[0],))
+        survey = await survey_of((urls[0],))
         assert ({target.url for target in survey.processes}, survey.absent) == (set(urls), ())
         demo.cluster.set_fault("crash", on=True)
         await demo.advance(120.0)  # the gossip has forgotten it
-        survey = await look_round((urls[0],))
+        survey = await survey_of((urls[0],))
         assert (len(survey.processes), survey.missing) == (3, ())
         (line,) = missing_of(survey)
         assert "a ring member has no HTTP address that answers: cortex-4 (127.0.0.1:" in line

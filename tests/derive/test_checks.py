@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.derive.gate.harms import NAMES
-from exporter.derive.gate.steps import NEED_TWO_LOOKS
+from exporter.derive.gate.steps import NEED_TWO_CYCLES
 from exporter.derive.limits import Rules
 from exporter.model.gate import Check
 from tests.derive.build import Fleet, client
@@ -51,4 +51,4 @@ def test_an_id_always_means_the_same() -> None:
 
 
 def test_checks_that_need_two_looks_exist() -> None:
-    assert {check.id for check in checks()} >= NEED_TWO_LOOKS
+    assert {check.id for check in checks()} >= NEED_TWO_CYCLES

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from exporter.derive.limits import Rules
-from exporter.model.culprits import Looked, Seen
+from exporter.model.culprits import Looked, LookedKind
 from exporter.model.entry import State
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check
@@ -127,7 +127,7 @@ def test_without_a_ring_written_by_quorum_the_margin_says_so(step: str) -> None:
         del process.pages[INGESTER], process.copies[INGESTER]
     found = _margin(fleet.look(), step)
     assert found.verdict.value == "holds"
-    assert found.evidence == (Looked(Seen.NO_QUORUM),)
+    assert found.evidence == (Looked(LookedKind.NO_QUORUM),)
 
 
 def _store_of(prefixes: tuple[str, ...], *keys: str) -> Change:

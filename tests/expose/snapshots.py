@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import PartitionState, State
 from exporter.model.facts import (
     ClientFacts,
@@ -23,7 +23,7 @@ from exporter.model.facts import (
     TargetFacts,
     UnknownMember,
 )
-from exporter.model.findings import Finding, Told
+from exporter.model.findings import Finding, FindingKind
 from exporter.model.gate import Check, Step, Verdict
 from exporter.model.migration import Migration, Rollout
 from exporter.model.pages import (
@@ -75,7 +75,7 @@ def gossip_target(*names: str) -> GossipTarget:
         members=tuple(GossipMember(name, f"10.0.0.{i}", 7946) for i, name in enumerate(names, 1)),
         states={state.value: len(names) if state is GossipState.ALIVE else 0 for state in GossipState},
         health_score=0.0,
-        heard=4.5,
+        heartbeat_age=4.5,
         label="prod-eu.mimir",
         verified=True,
         port=7946,
@@ -226,12 +226,12 @@ def other_keys() -> tuple[KeyFacts, ...]:
 
 def seen(text: str) -> tuple[Looked, ...]:
     """What a check says it looked at."""
-    return (Looked(Seen.TOLD, what=text),)
+    return (Looked(LookedKind.VERBATIM, what=text),)
 
 
 def named(*texts: str) -> tuple[Culprit, ...]:
     """Culprits that are called so."""
-    return tuple(Culprit(Kind.TOLD, what=text) for text in texts)
+    return tuple(Culprit(Kind.VERBATIM, what=text) for text in texts)
 
 
 def steps() -> tuple[Step, ...]:
@@ -297,13 +297,13 @@ def gossip() -> GossipFacts:
         labels={"prod-eu.mimir": ("mimir-write-0",), "": ("mimir-write-1",)},
         unverified=(),
         unread=("mimir-write-2",),
-        heard=dict.fromkeys(("mimir-write-0", "mimir-write-1", "mimir-write-2"), 4.5),
+        heartbeat_ages=dict.fromkeys(("mimir-write-0", "mimir-write-1", "mimir-write-2"), 4.5),
     )
 
 
 def told(*texts: str) -> tuple[Finding, ...]:
     """Findings that say this."""
-    return tuple(Finding(Told.PLAIN, what=text, text=text) for text in texts)
+    return tuple(Finding(FindingKind.PLAIN, what=text, text=text) for text in texts)
 
 
 def rich() -> Snapshot:

@@ -25,7 +25,7 @@ from exporter.expose.label_values import MAX_LENGTH, clean
 from exporter.expose.metric import Metric
 from exporter.expose.series import rows_of
 from exporter.model.facts import Snapshot
-from exporter.model.findings import Finding, Told
+from exporter.model.findings import Finding, FindingKind
 from exporter.model.pages import Outcome, Phase
 from exporter.model.views import NOT_READ, ViewFacts
 from tests.expose import snapshots
@@ -142,13 +142,13 @@ def test_a_ring_of_another_product_in_our_gossip_is_none_of_ours_to_judge(*, is_
     assert series(rich, c.RING_MEMBERS)
 
 
-@pytest.mark.parametrize("kind", [Told.MIRRORING_PARTIAL, Told.WITHOUT_MULTI, Told.LAG])
-def test_clients_that_mirroring_left_out_are_counted_by_name_and_the_others_are_0(kind: Told) -> None:
+@pytest.mark.parametrize("kind", [FindingKind.MIRRORING_PARTIAL, FindingKind.WITHOUT_MULTI, FindingKind.LAG])
+def test_clients_that_mirroring_left_out_are_counted_by_name_and_the_others_are_0(kind: FindingKind) -> None:
     rich = snapshots.rich()
     found = Finding(kind, "compactor-lifecycler", count=2, of=3)
     rings, *others = rich.migrations
     told = replace(rich, migrations=(replace(rings, findings=(found,)), *others))
-    left = 0.0 if kind is Told.LAG else 2.0
+    left = 0.0 if kind is FindingKind.LAG else 2.0
     counts = {("rings", "compactor-lifecycler"): left, ("rings", "ingester-lifecycler"): 0.0}
     assert series(told, c.UNREACHED_CLIENTS) == counts
 

@@ -10,7 +10,7 @@ from exporter.expose.web.environment import why
 from exporter.expose.web.overview import lasts
 from exporter.expose.web.target_page import NONE_WRITES, phase_of, target_list
 from exporter.model.facts import ClientFacts, Event, Snapshot, TargetFacts
-from exporter.model.findings import Finding, Told
+from exporter.model.findings import Finding, FindingKind
 from exporter.model.pages import Phase
 from tests.expose import snapshots
 from tests.page.test_answers import get
@@ -21,7 +21,7 @@ AT = snapshots.NOW
 
 def begun(since: float | None, first: float | None) -> Snapshot:
     rich = snapshots.rich()
-    told = Finding(Told.FIRST_CYCLE, what="mirroring")
+    told = Finding(FindingKind.FIRST_CYCLE, what="mirroring")
     events = (Event(first, "phase", "First cycle: phase mirroring.", "", told),) if first is not None else ()
     return replace(rich, at=AT, fleet=replace(rich.fleet, phase_since=since), events=events)
 

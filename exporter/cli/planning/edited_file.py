@@ -78,11 +78,11 @@ def _documents(text: str) -> list[tuple[int, str]]:
             parts.append((number, []))
         else:
             parts[-1][1].append(line)
-    known = [(before, "".join(lines)) for before, lines in parts if any(map(_is_said, lines))]
+    known = [(before, "".join(lines)) for before, lines in parts if any(map(_is_comment, lines))]
     return known or [(0, text)]
 
 
-def _is_said(line: str) -> bool:
+def _is_comment(line: str) -> bool:
     return bool(line.strip()) and not line.lstrip().startswith("#")
 
 
@@ -162,12 +162,12 @@ def _texts(node: Any, where: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple
         yield from _texts(inner, (*where, name))
 
 
-def _joined(path: Path, found: list[Part]) -> EditedFile:
+def _joined(path: Path, parts: list[Part]) -> EditedFile:
     """One file of the configurations in it: at most one of each kind."""
-    runtime = [part for part in found if _is_runtime(part.tree)]
-    static = [part for part in found if part not in runtime]
+    runtime = [part for part in parts if _is_runtime(part.tree)]
+    static = [part for part in parts if part not in runtime]
     if len(runtime) > 1 or len(static) > 1:
-        raise UsageError(f"{path} has {len(found)} configurations: check each in a file of its own")
+        raise UsageError(f"{path} has {len(parts)} configurations: check each in a file of its own")
     return EditedFile(next(iter(static), None), next(iter(runtime), None), EMBEDDED)
 
 

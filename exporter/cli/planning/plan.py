@@ -43,8 +43,8 @@ def add_plan(commands: Commands, common: argparse.ArgumentParser) -> None:
             "and the way back. Exit status as that of check: 0 open, 1 closed, 2 unknown."
         ),
     )
-    told = "a migration, a step, or both; default: the next step of each migration that is under way"
-    parser.add_argument("step", nargs="?", default="", metavar="MIGRATION[/STEP]", help=told)
+    plan_help = "a migration, a step, or both; default: the next step of each migration that is under way"
+    parser.add_argument("step", nargs="?", default="", metavar="MIGRATION[/STEP]", help=plan_help)
     add_source(parser)
     add_docs(parser)
     parser.add_argument(

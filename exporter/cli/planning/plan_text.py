@@ -36,11 +36,11 @@ def text_of(plan: PlanOut, form: str, *, first: bool = True) -> str:
 
 def others_of(plans: Iterable[PlanOut], shared: str) -> str:
     """Sentences that concern several plans together, and the next steps of other migrations."""
-    told = [shared] if shared else []
+    lines = [shared] if shared else []
     also = dict.fromkeys(name for plan in plans for name in plan.others)
     if also:
-        told.append(f"Next in other migrations: {', '.join(also)}. Print one with kvmigration plan NAME.")
-    return "".join(f"{line}\n" for text in told for line in ["#", *_comment(text)])
+        lines.append(f"Next in other migrations: {', '.join(also)}. Print one with kvmigration plan NAME.")
+    return "".join(f"{line}\n" for text in lines for line in ["#", *_comment(text)])
 
 
 def _section(section: SectionOut, form: str) -> list[str]:

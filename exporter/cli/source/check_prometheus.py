@@ -50,7 +50,7 @@ NOTHING = (
     "Unknown: Prometheus has no kvmigration_gate_check of this step. Does it scrape the exporter? "
     "Are the recording rules of its shards loaded?"
 )
-SAID = {0.0: "failed there", 1.0: "unknown there"}
+ANSWERS = {0.0: "failed there", 1.0: "unknown there"}
 HOLDS, FAILS, UNKNOWN = "holds", "fails", "unknown"
 Vector = tuple[VectorSample, ...]
 
@@ -82,7 +82,7 @@ async def joined_from(args: argparse.Namespace) -> AsyncIterator[Joined]:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class StepSamples:
     """What Prometheus has of one step."""
 
     checks: Vector
@@ -136,10 +136,10 @@ class Joined:
             self._series(c.INTERVAL_SECONDS.name),
             f"{self._series(c.NEXT_STEP.name, one)} == 1",
         )
-        told = Told(*await self._ask_all(questions))
-        _one_fleet(told.checks, shown_url(self._settings.url))
-        self.at, self.soaks = _only(told.now) - _oldest(told), bool(told.held)
-        return tuple(step_of(name, one, _only_of(told, one)) for one in _chosen(name, migration, told))
+        samples = StepSamples(*await self._ask_all(questions))
+        _one_fleet(samples.checks, shown_url(self._settings.url))
+        self.at, self.soaks = _only(samples.now) - _oldest(samples), bool(samples.held)
+        return tuple(step_of(name, one, _only_of(samples, one)) for one in _chosen(name, migration, samples))
 
     async def _ask_all(self, questions: Iterable[str]) -> list[Vector]:
         """All answers; or the first error, once no query is running any more."""
@@ -174,47 +174,47 @@ def _one_fleet(checks: Vector, url: str) -> None:
         raise UsageError(f"{url} has several fleets: choose one with --selector, of: {listed}")
 
 
-def _chosen(name: str, migration: str, told: Told) -> tuple[str, ...]:
+def _chosen(name: str, migration: str, samples: StepSamples) -> tuple[str, ...]:
     """The migration that is named, those with this step as their next one, else the first that has it."""
     if migration:
         return (migration,)
-    if due := sorted({sample.labels.get("migration", "") for sample in told.following}):
+    if due := sorted({sample.labels.get("migration", "") for sample in samples.following}):
         return tuple(due)
-    having = {sample.labels.get("migration", "") for sample in (*told.checks, *told.gates)}
+    having = {sample.labels.get("migration", "") for sample in (*samples.checks, *samples.gates)}
     rule = next(rule for rule in STEPS if rule.name == name)
     usual = rule.migration or RINGS
     return (usual,) if usual in having or not having else (min(having),)
 
 
-def _only_of(told: Told, migration: str) -> Told:
+def _only_of(samples: StepSamples, migration: str) -> StepSamples:
     """What Prometheus has of the step of one migration."""
 
     def mine(vector: Vector) -> Vector:
         return tuple(s for s in vector if s.labels.get("migration", migration) == migration)
 
     return replace(
-        told,
-        checks=mine(told.checks),
-        gates=mine(told.gates),
-        held=mine(told.held),
-        parts=mine(told.parts),
-        phases=mine(told.phases),
+        samples,
+        checks=mine(samples.checks),
+        gates=mine(samples.gates),
+        held=mine(samples.held),
+        parts=mine(samples.parts),
+        phases=mine(samples.phases),
     )
 
 
-def step_of(name: str, migration: str, told: Told) -> StepOut:
+def step_of(name: str, migration: str, samples: StepSamples) -> StepOut:
     """Weigh what Prometheus has of one step."""
-    checks = tuple(_check(check, told) for check in blank(name, migration).checks)
-    doubt = _doubt(told)
-    held = max((sample.value for sample in told.held), default=0.0)
-    soaked = max(0.0, _only(told.now) - held) if held > 0 and not doubt else 0.0
-    soak = max((sample.value for sample in told.soaks), default=0.0)
-    answer = _answer(checks, told, doubt)
+    checks = tuple(_check(check, samples) for check in blank(name, migration).checks)
+    doubt = _doubt(samples)
+    held = max((sample.value for sample in samples.held), default=0.0)
+    soaked = max(0.0, _only(samples.now) - held) if held > 0 and not doubt else 0.0
+    soak = max((sample.value for sample in samples.soaks), default=0.0)
+    answer = _answer(checks, samples, doubt)
     return StepOut(
         migration=migration,
         step=name,
         answer=answer,
-        place=_place(name, told),
+        place=_place(name, samples),
         headline=doubt or _headline(answer, checks, soaked, soak),
         soak_seconds=soak,
         soaked_seconds=soaked,
@@ -223,56 +223,56 @@ def step_of(name: str, migration: str, told: Told) -> StepOut:
     )
 
 
-def _answer(checks: Iterable[CheckOut], told: Told, doubt: str) -> GateAnswer:
+def _answer(checks: Iterable[CheckOut], samples: StepSamples, doubt: str) -> GateAnswer:
     verdicts = {check.verdict for check in checks}
     if FAILS in verdicts:
         return "closed"
-    if doubt or verdicts != {HOLDS} or not told.gates:
+    if doubt or verdicts != {HOLDS} or not samples.gates:
         return "unknown"
-    return "open" if all(sample.value == 1 for sample in told.gates) else "closed"
+    return "open" if all(sample.value == 1 for sample in samples.gates) else "closed"
 
 
-def _doubt(told: Told) -> str:
+def _doubt(samples: StepSamples) -> str:
     """What makes all of it unknown, "" where nothing does."""
-    if down := sorted(sample.labels.get("instance", "?") for sample in told.ups if sample.value != 1):
+    if down := sorted(sample.labels.get("instance", "?") for sample in samples.ups if sample.value != 1):
         return f"Unknown: Prometheus cannot scrape the exporter at {', '.join(down[:5])}."
-    if not told.checks:
+    if not samples.checks:
         return NOTHING
-    if any(sample.value != 1 for sample in told.complete):
-        there = len({sample.labels.get("shard", "") for sample in told.shards})
-        wanted = max((sample.value for sample in told.shards), default=0.0)
+    if any(sample.value != 1 for sample in samples.complete):
+        there = len({sample.labels.get("shard", "") for sample in samples.shards})
+        wanted = max((sample.value for sample in samples.shards), default=0.0)
         return (
             f"Unknown: of {wanted:.0f} shards {there} are in Prometheus, and not all of these are "
             "up to date, or they do not watch the same fleet by the same rules."
         )
-    newest = min((sample.value for sample in told.ages), default=math.inf)
+    newest = min((sample.value for sample in samples.ages), default=math.inf)
     if newest < -MAX_AHEAD:
         return f"Unknown: an exporter's clock is {-newest:.0f} s ahead of Prometheus's."
-    oldest = _oldest(told)
-    if not oldest <= max_age(told):
+    oldest = _oldest(samples)
+    if not oldest <= max_age(samples):
         return f"Unknown: what Prometheus has is {oldest:.0f} s old."
     return ""
 
 
-def max_age(told: Told) -> float:
+def max_age(samples: StepSamples) -> float:
     """Seconds above which what Prometheus has is stale: the exporter's own limit and one scrape, with shards
     another minute.
     """
-    longest = max((sample.value for sample in told.intervals), default=math.nan)
-    return MAX_AGE if math.isnan(longest) else stale_after(longest) + LATE * (1 + bool(told.shards))
+    longest = max((sample.value for sample in samples.intervals), default=math.nan)
+    return MAX_AGE if math.isnan(longest) else stale_after(longest) + LATE * (1 + bool(samples.shards))
 
 
-def _oldest(told: Told) -> float:
+def _oldest(samples: StepSamples) -> float:
     """The age of the oldest sample or cycle, seconds; NaN where one age is NaN."""
-    ages = [sample.value for sample in told.ages]
+    ages = [sample.value for sample in samples.ages]
     return math.nan if any(map(math.isnan, ages)) else max(ages, default=math.inf)
 
 
-def _check(check: Check, told: Told) -> CheckOut:
-    values = [sample.value for sample in told.checks if sample.labels.get("check") == check.id]
+def _check(check: Check, samples: StepSamples) -> CheckOut:
+    values = [sample.value for sample in samples.checks if sample.labels.get("check") == check.id]
     verdict = FAILS if 0.0 in values else HOLDS if values and set(values) == {1.0} else UNKNOWN
-    culprits = () if verdict == HOLDS else (*_names(check.id, told), *_parts(check.id, told))
-    words = {HOLDS: _everywhere(told), FAILS: "It failed.", UNKNOWN: "Unknown."}[verdict]
+    culprits = () if verdict == HOLDS else (*_names(check.id, samples), *_parts(check.id, samples))
+    words = {HOLDS: _everywhere(samples), FAILS: "It failed.", UNKNOWN: "Unknown."}[verdict]
     return CheckOut(
         id=check.id,
         sentence=check.sentence,
@@ -285,15 +285,15 @@ def _check(check: Check, told: Told) -> CheckOut:
     )
 
 
-def _everywhere(told: Told) -> str:
-    count = len({sample.labels.get("shard", "") for sample in told.shards})
+def _everywhere(samples: StepSamples) -> str:
+    count = len({sample.labels.get("shard", "") for sample in samples.shards})
     return f"In all {count} shards." if count else "As Prometheus has it."
 
 
-def _names(check: str, told: Told) -> tuple[str, ...]:
+def _names(check: str, samples: StepSamples) -> tuple[str, ...]:
     """The members that belong to no process in any shard."""
     wanted = CULPRITS.get(check)
-    found = [sample.labels for sample in told.culprits if sample.labels.get("__name__") == wanted]
+    found = [sample.labels for sample in samples.culprits if sample.labels.get("__name__") == wanted]
     return tuple(sorted(_member(labels) for labels in found))
 
 
@@ -304,15 +304,15 @@ def _member(labels: Mapping[str, str]) -> str:
     return f"{member}{f' in {key}' if key else ''}"
 
 
-def _parts(check: str, told: Told) -> tuple[str, ...]:
+def _parts(check: str, samples: StepSamples) -> tuple[str, ...]:
     """The shards in which the check has not passed; all other shards have read their part."""
-    numbers = {sample.labels.get("instance", ""): sample.labels.get("shard", "") for sample in told.shards}
-    found = [sample for sample in told.parts if sample.labels.get("check") == check]
+    numbers = {sample.labels.get("instance", ""): sample.labels.get("shard", "") for sample in samples.shards}
+    found = [sample for sample in samples.parts if sample.labels.get("check") == check]
     return tuple(sorted(_part(sample.labels.get("instance", ""), numbers, sample.value) for sample in found))
 
 
 def _part(instance: str, numbers: Mapping[str, str], value: float) -> str:
-    return f"shard {numbers.get(instance, '?')} at {instance}: {SAID.get(value, 'unknown there')}"
+    return f"shard {numbers.get(instance, '?')} at {instance}: {ANSWERS.get(value, 'unknown there')}"
 
 
 def _headline(answer: GateAnswer, checks: tuple[CheckOut, ...], soaked: float, soak: float) -> str:
@@ -327,8 +327,8 @@ def _headline(answer: GateAnswer, checks: tuple[CheckOut, ...], soaked: float, s
     return headlines.soaking(soaked, soak)
 
 
-def _place(name: str, told: Told) -> str:
-    labels = {sample.labels.get("phase", "") for sample in told.phases}
+def _place(name: str, samples: StepSamples) -> str:
+    labels = {sample.labels.get("phase", "") for sample in samples.phases}
     where = next((phase for phase in Phase if {phase.label} == labels), Phase.UNKNOWN)
     return place_of(next(rule for rule in STEPS if rule.name == name), where)
 

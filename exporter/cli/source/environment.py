@@ -30,13 +30,13 @@ def with_environment(
         for action in group._group_actions
         if any(given.intersection(other.option_strings) for other in group._group_actions)
     }
-    told = [
+    from_variables = [
         word
         for action in parser._actions
         if not given.intersection(action.option_strings) and action.dest not in excluded
         for word in _words(action, environment)
     ]
-    return [*argv, *told]
+    return [*argv, *from_variables]
 
 
 def flagged(parser: argparse.ArgumentParser, argv: Sequence[str]) -> list[str]:
@@ -70,8 +70,8 @@ def show_variables(parser: argparse.ArgumentParser) -> None:
         name = variable(action)
         if name and action.help and action.help is not argparse.SUPPRESS:
             may_go = "--config.file" in action.option_strings and takes_file(parser)
-            told = f"{action.help}; the flag itself may be left out" if may_go else action.help
-            action.help = f"{told} [${name}]"
+            text = f"{action.help}; the flag itself may be left out" if may_go else action.help
+            action.help = f"{text} [${name}]"
 
 
 def _words(action: argparse.Action, environment: Mapping[str, str]) -> Iterator[str]:

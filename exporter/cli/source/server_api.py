@@ -71,21 +71,21 @@ class Server:
         """One answer of the API, of this type. Raises `UsageError`."""
         shown = f"{self.shown}/api/v1/{path}"
         try:
-            told = await self._told(f"{self.url}/api/v1/{path}")
+            envelope = await self._envelope(f"{self.url}/api/v1/{path}")
         except (aiohttp.ClientError, FetchError, OSError, ValueError, RecursionError) as error:
             raise UsageError(f"{shown}: no answer of an exporter ({_why(error)}). {REMEDY}") from None
-        if told.status != "success":
-            raise UsageError(f"{shown}: {told.error[:300] or 'no answer of an exporter'}")
-        if told.stale:
-            age = "some time" if told.age_seconds is None else f"{told.age_seconds:.0f} s"
+        if envelope.status != "success":
+            raise UsageError(f"{shown}: {envelope.error[:300] or 'no answer of an exporter'}")
+        if envelope.stale:
+            age = "some time" if envelope.age_seconds is None else f"{envelope.age_seconds:.0f} s"
             self.stale = f"{self.shown}: the last cycle ended {age} ago, so all of this is stale"
-        self.at = told.at
+        self.at = envelope.at
         try:
-            return msgspec.json.decode(told.data, type=kind)
+            return msgspec.json.decode(envelope.data, type=kind)
         except (ValueError, RecursionError) as error:
             raise UsageError(f"{shown}: the exporter is of another version ({str(error)[:200]})") from None
 
-    async def _told(self, url: str) -> _Envelope:
+    async def _envelope(self, url: str) -> _Envelope:
         """An answer; raises `FetchError` or `ValueError`, for a redirect to another host too."""
         there = URL(url)
         for _ in range(MAX_REDIRECTS + 1):

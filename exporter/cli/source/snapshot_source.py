@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from exporter import __version__
 from exporter.cli.source.server_api import Server, checked_server, session
-from exporter.cli.source.survey import checked_url, look_round, missing_of, names_of
+from exporter.cli.source.survey import checked_url, missing_of, names_of, survey_of
 from exporter.config import Config, HttpClient, load, load_as, load_text
 from exporter.config.docs_address import documented
 from exporter.config.shard_choice import unsharded
@@ -43,8 +43,8 @@ def duration(text: str) -> float:
     try:
         return parse_duration(text)
     except ValueError:
-        told = f'"{text}" is no duration; write for instance 90s, 10m or 1h30m'
-        raise argparse.ArgumentTypeError(told) from None
+        refusal = f'"{text}" is no duration; write for instance 90s, 10m or 1h30m'
+        raise argparse.ArgumentTypeError(refusal) from None
 
 
 def add_source(parser: argparse.ArgumentParser) -> argparse._MutuallyExclusiveGroup:
@@ -104,7 +104,7 @@ class Overview:
     steps: tuple[StepOut, ...]
 
 
-class Looks(Protocol):
+class GateSource(Protocol):
     """One source of the gate; answers are as the API gives them. `at` is when the snapshot of the last answer
     was complete, unix seconds. `soaks`: the answers have `soaked_seconds`.
     """
@@ -117,7 +117,7 @@ class Looks(Protocol):
         """Read a step anew, `[MIGRATION/]STEP`; without MIGRATION, of each that is at this step."""
 
 
-class Look(Looks, Protocol):
+class Source(GateSource, Protocol):
     """One source of everything. `stale` is why the last answer is stale, "" where it is not."""
 
     stale: str
@@ -142,15 +142,15 @@ class Look(Looks, Protocol):
 
 
 def _of(steps: Iterable[StepOut], wanted: str) -> tuple[StepOut, ...]:
-    told = tuple(steps)
-    if found := chosen(told, *parts(wanted)):
+    listed = tuple(steps)
+    if found := chosen(listed, *parts(wanted)):
         return found
-    shown = ", ".join(dict.fromkeys(step.migration for step in told)) or "none"
+    shown = ", ".join(dict.fromkeys(step.migration for step in listed)) or "none"
     raise UsageError(f"this cluster shows no migration that has the step {wanted}; it shows: {shown}")
 
 
 @asynccontextmanager
-async def look_from(args: argparse.Namespace, soak: float | None = None) -> AsyncIterator[Look]:
+async def look_from(args: argparse.Namespace, soak: float | None = None) -> AsyncIterator[Source]:
     """Open the source that the arguments name; `soak` seconds replace the configured time."""
     if args.server:
         url = checked_server(args.server)
@@ -171,14 +171,14 @@ async def look_from(args: argparse.Namespace, soak: float | None = None) -> Asyn
         yield _Local(watch)
 
 
-async def beats(look: Looks) -> AsyncIterator[None]:
+async def beats(source: GateSource) -> AsyncIterator[None]:
     """One item for each cycle, until Ctrl-C."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, stop.set)
     while not stop.is_set():
         yield
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), look.interval)
+            await asyncio.wait_for(stop.wait(), source.interval)
 
 
 async def config_of(args: argparse.Namespace) -> tuple[Config, tuple[str, ...]]:
@@ -186,7 +186,7 @@ async def config_of(args: argparse.Namespace) -> tuple[Config, tuple[str, ...]]:
     if args.config_file:
         return unsharded(load(args.config_file)), ()
     client = client_settings(args)
-    survey = await look_round(tuple(map(checked_url, args.urls)), client)
+    survey = await survey_of(tuple(map(checked_url, args.urls)), client)
     names = names_of(survey)
     targets = [{"static": {"processes": {names[url]: url for url in names}}}]
     config = load_text(json.dumps({"targets": targets})).model_copy(update={"http_client": client})
@@ -213,23 +213,23 @@ class _Local:
         return _of(map(answers.step_out, (await self._cycle()).steps), wanted)
 
     async def overview(self) -> Overview:
-        seen = await self._cycle()
+        snapshot = await self._cycle()
         return Overview(
-            answers.status_out(seen, __version__),
-            answers.targets_out(seen),
-            answers.rings_out(seen),
-            answers.gossip_out(seen.gossip, seen.rejections, seen.probes),
-            tuple(answers.step_out(step) for step in seen.steps),
+            answers.status_out(snapshot, __version__),
+            answers.targets_out(snapshot),
+            answers.rings_out(snapshot),
+            answers.gossip_out(snapshot.gossip, snapshot.rejections, snapshot.probes),
+            tuple(answers.step_out(step) for step in snapshot.steps),
         )
 
     async def keys(self) -> tuple[str, ...]:
         return tuple(facts.key for facts in (await self._cycle()).keys)
 
     async def key(self, key: str) -> RingDetailOut:
-        seen = self._last or await self._cycle()
-        found = next((facts for facts in seen.keys if facts.key == key), None)
+        snapshot = self._last or await self._cycle()
+        found = next((facts for facts in snapshot.keys if facts.key == key), None)
         if found is None:
-            known = ", ".join(facts.key for facts in seen.keys) or "none"
+            known = ", ".join(facts.key for facts in snapshot.keys) or "none"
             raise UsageError(f'no process shows the key "{key}"; the keys are: {known}')
         return answers.ring_out(found)
 
@@ -237,12 +237,12 @@ class _Local:
         return plans_out(plans_of(await self._cycle(), wanted), rules_of(self._watch.config).docs_url)
 
     async def report(self) -> ReportOut:
-        seen = await self._cycle()
-        return report_out(seen, advanced(Timeline(), seen), __version__, self._watch.config.shown())
+        snapshot = await self._cycle()
+        return report_out(snapshot, advanced(Timeline(), snapshot), __version__, self._watch.config.shown())
 
     async def not_responding(self) -> tuple[str, ...]:
-        seen = self._last or await self._cycle()
-        return tuple(target.name for target in seen.targets if not target.up)
+        snapshot = self._last or await self._cycle()
+        return tuple(target.name for target in snapshot.targets if not target.up)
 
 
 class _Remote:

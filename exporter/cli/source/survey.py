@@ -64,26 +64,26 @@ def checked_url(text: str) -> str:
     return str(url).rstrip("/")
 
 
-async def look_round(urls: tuple[str, ...], client: HttpClient = ORDINARY) -> Survey:
+async def survey_of(urls: tuple[str, ...], client: HttpClient = ORDINARY) -> Survey:
     """Read the given processes, then all that they lead to. Raises `UsageError` where none answers."""
-    seen = await _look(urls, client)
-    given = [target for target in seen.targets if target.is_process]
+    first_cycle = await _look(urls, client)
+    given = [target for target in first_cycle.targets if target.is_process]
     tried = set(urls)
     for _ in range(ROUNDS):
-        found = [target for target in seen.targets if target.is_process]
-        listed = _candidates(found, seen, await resolved_seeds(found))
+        found = [target for target in first_cycle.targets if target.is_process]
+        listed = _candidates(found, first_cycle, await resolved_seeds(found))
         new = [url for url in dict.fromkeys(listed) if url not in tried]
         new = new[: max(0, MOST - len(tried))]
         if not new:
             break
         tried |= set(new)
-        seen = await _look((*dict.fromkeys((*urls, *(target.url for target in found))), *new), client)
-    answering = _once(target for target in seen.targets if target.is_process)
+        first_cycle = await _look((*dict.fromkeys((*urls, *(target.url for target in found))), *new), client)
+    answering = _once(target for target in first_cycle.targets if target.is_process)
     if not answering:
-        raise UsageError(f"{'; '.join(_not_responding(seen)) or 'no process answers'}. {GIVE}")
+        raise UsageError(f"{'; '.join(_not_responding(first_cycle)) or 'no process answers'}. {GIVE}")
     ours, others = parted(answering, given)
     missing = tuple(_behind_none(answering))
-    return Survey(ours, others, missing, seen, tuple(_without_process(seen, missing)))
+    return Survey(ours, others, missing, first_cycle, tuple(_without_process(first_cycle, missing)))
 
 
 def parted(
@@ -91,9 +91,9 @@ def parted(
 ) -> tuple[tuple[TargetFacts, ...], tuple[TargetFacts, ...]]:
     """The processes of the given products, and those of other products: two clusters may have merged."""
     known = {target.product for target in given} - {Product.UNKNOWN}
-    told = tuple(answering)
-    others = tuple(t for t in told if known and t.product not in {*known, Product.UNKNOWN})
-    return tuple(target for target in told if target not in others), others
+    targets = tuple(answering)
+    others = tuple(t for t in targets if known and t.product not in {*known, Product.UNKNOWN})
+    return tuple(target for target in targets if target not in others), others
 
 
 def names_of(survey: Survey) -> dict[str, str]:
@@ -143,18 +143,18 @@ def _way(target: TargetFacts, listed: int | None) -> Way:
     return Way(url.scheme, url.path.rstrip("/"), http, shift, is_loopback(url.host or ""))
 
 
-def _candidates(found: list[TargetFacts], snapshot: Snapshot, seeds: Iterable[Place]) -> Iterator[str]:
+def _candidates(targets: list[TargetFacts], snapshot: Snapshot, seeds: Iterable[Place]) -> Iterator[str]:
     """Where the members of gossip and rings, and the seeds, may answer HTTP; not the addresses found.
     Processes that serve in the same way lead to the same addresses: each address is made once.
     """
-    here = {_place(target) for target in found}
+    here = {_place(target) for target in targets}
     rings = [_split(member.address) for member in _members(snapshot) if member.address]
     own: dict[str, list[int]] = {}
     for member in _members(snapshot):
         own.setdefault(member.target, []).append(_split(member.address)[1])
     listed: dict[Way, set[Place]] = {}
     by_ring: set[Way] = set()
-    for target in found:
+    for target in targets:
         by_ring.update(_way(target, port) for port in own.get(target.name, ())[:OWN] if port)
         by_ring.add(_way(target, None))
         gossip = target.gossip
@@ -177,11 +177,11 @@ def _beside(way: Way, places: Iterable[Place], here: set[Place]) -> Iterator[str
                 yield str(URL.build(scheme=way.scheme, host=host, port=http, path=way.path))
 
 
-async def resolved_seeds(found: list[TargetFacts]) -> list[Place]:
+async def resolved_seeds(targets: list[TargetFacts]) -> list[Place]:
     """The addresses of the names in `join_members`: a headless service has all processes, a split gossip not.
     A name that does not resolve leads nowhere.
     """
-    names = [_split(name.removeprefix("dns+")) for name in chosen(_joined(target) for target in found)]
+    names = [_split(name.removeprefix("dns+")) for name in chosen(_joined(target) for target in targets)]
     resolver = Resolver()
     hosts = await asyncio.gather(*(resolver.resolve(host) for host, _ in names), return_exceptions=True)
     await resolver.close()
@@ -242,8 +242,8 @@ def _without_process(snapshot: Snapshot, missing: Iterable[GossipMember]) -> Ite
 def _not_responding(snapshot: Snapshot) -> Iterator[str]:
     for target in snapshot.targets:
         first = next(iter(target.pages), None)
-        told = culprits.name(target.why_none) if target.why_none else ""
-        why = told or (first.detail if first else "") or "it does not answer"
+        reason = culprits.name(target.why_none) if target.why_none else ""
+        why = reason or (first.detail if first else "") or "it does not answer"
         yield f"{target.url}: {why}"
 
 

@@ -50,9 +50,9 @@ def body(detail: RingDetailOut) -> Group:
     return Group(*(Text(note) for note in notes), *shown, *rest)
 
 
-def _columns(detail: RingDetailOut, found: SecondaryOut) -> Iterator[Column]:
+def _columns(detail: RingDetailOut, secondary: SecondaryOut) -> Iterator[Column]:
     """Group the views by how they differ: the largest differences first, then the most views."""
-    without_key = set() if detail.summary.key == HA_KEY else {_view_of(name) for name in found.missing_in}
+    without_key = set() if detail.summary.key == HA_KEY else {_view_of(name) for name in secondary.missing_in}
     cells: dict[str, dict[str, list[str]]] = {}
     for each in detail.differences:
         if each.view not in without_key and counts(each):
@@ -115,30 +115,30 @@ def _word(each: DifferenceOut) -> str:
     return f"{each.what} {each.secondary}, not {each.primary}"
 
 
-def _notes(detail: RingDetailOut, found: SecondaryOut) -> Iterator[str]:
-    if found.key_missing and detail.summary.key != HA_KEY:
-        yield f"The key is missing in: {few(found.missing_in, MAX_NAMES)}."
-    elif found.key_missing:
-        yield f"Entries are missing in: {few(found.missing_in, MAX_NAMES)}."
-    yield from _unproved(found)
+def _notes(detail: RingDetailOut, secondary: SecondaryOut) -> Iterator[str]:
+    if secondary.key_missing and detail.summary.key != HA_KEY:
+        yield f"The key is missing in: {few(secondary.missing_in, MAX_NAMES)}."
+    elif secondary.key_missing:
+        yield f"Entries are missing in: {few(secondary.missing_in, MAX_NAMES)}."
+    yield from _unproved(secondary)
     if detail.members:
         count = len(detail.members)
         yield f"{count} member{'s' if count != 1 else ''} in the primary."
-    if found.lag_seconds is not None:
-        yield f"Lag: {round(found.lag_seconds, 1):g} s."
-    for what, names in (("missing", found.missing_members), ("extra", found.extra_members)):
+    if secondary.lag_seconds is not None:
+        yield f"Lag: {round(secondary.lag_seconds, 1):g} s."
+    for what, names in (("missing", secondary.missing_members), ("extra", secondary.extra_members)):
         if names:
             yield f"{len(names)} {what}: {few(names, MAX_NAMES)}."
-    for field, names in found.mismatched.items():
+    for field, names in secondary.mismatched.items():
         if names:
             yield f"{len(names)} differ in {field}: {few(names, MAX_NAMES)}."
 
 
-def _unproved(found: SecondaryOut) -> Iterator[str]:
-    if found.remembered:
+def _unproved(secondary: SecondaryOut) -> Iterator[str]:
+    if secondary.remembered:
         yield "The primary was not read: a comparison with earlier views of the processes proves nothing."
-    if found.unread:
-        yield f"Not read, so nothing is proved: {few(found.unread, MAX_NAMES)}."
+    if secondary.unread:
+        yield f"Not read, so nothing is proved: {few(secondary.unread, MAX_NAMES)}."
 
 
 def _from_the_future(detail: RingDetailOut) -> Iterator[str]:

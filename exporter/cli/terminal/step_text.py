@@ -97,5 +97,5 @@ def _failed_lines(check: CheckOut, remedy: str) -> list[str]:
 
 def _coverage(check: CheckOut) -> str:
     """How much a check has read: `Looked at 3 of 3 /metrics and 12 of 12 gossip copies.`"""
-    told = [f"{part.looked} of {part.of} {part.source}" for part in check.covered if part.of]
-    return f"Read: {', '.join(told)}." if told else ""
+    parts = [f"{part.looked} of {part.of} {part.source}" for part in check.covered if part.of]
+    return f"Read: {', '.join(parts)}." if parts else ""

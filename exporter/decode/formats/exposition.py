@@ -104,24 +104,24 @@ def is_number(value: bytes) -> bool:
     return value.isdigit() or _NUMBER.fullmatch(value) is not None
 
 
-def _take(found: Matches[K], wanted: Wanted[K], start: int, line: bytes) -> None:
+def _take(matches: Matches[K], wanted: Wanted[K], start: int, line: bytes) -> None:
     head, _, value = line.rpartition(b" ")
-    told = _told(wanted, head) if len(head) <= MAX_KNOWN and is_number(value) else _UNCLEAR
-    if told is _OTHER:
+    sign = _sign_of(wanted, head) if len(head) <= MAX_KNOWN and is_number(value) else _UNCLEAR
+    if sign is _OTHER:
         return
-    if told is _UNCLEAR:
+    if sign is _UNCLEAR:
         if not wanted.names.match(line):
             return
         about, number = _parsed(wanted, line)
-        told = b"", about
+        sign = b"", about
     else:
         number = float(value)
-    found.readings.append((told[1], number))
-    found.places.append(LinePosition(start, *told))
+    matches.readings.append((sign[1], number))
+    matches.places.append(LinePosition(start, *sign))
 
 
 @lru_cache(maxsize=16_384)
-def _told(wanted: Wanted[K], head: bytes) -> tuple[bytes, K] | Sign:
+def _sign_of(wanted: Wanted[K], head: bytes) -> tuple[bytes, K] | Sign:
     """What stands before the value of a line that ends in ` VALUE`, and what the line is about. Unclear where
     that is not the sample's own value, as in a line with a time or an exemplar.
     """

@@ -46,10 +46,10 @@ def parse_time(value: str | None, place: str) -> float | None:
 
 def unix(seconds: float, place: str) -> float | None:
     """A unix time as it is stored; `None` for zero and everything before it: never set."""
-    told = _float(seconds)
-    if not math.isfinite(told) or told > LAST_SECOND:
-        raise DecodeError(f"{place}: {told!r}, expected unix seconds up to the year 9999")
-    return told if told > 0 else None
+    parsed = _float(seconds)
+    if not math.isfinite(parsed) or parsed > LAST_SECOND:
+        raise DecodeError(f"{place}: {parsed!r}, expected unix seconds up to the year 9999")
+    return parsed if parsed > 0 else None
 
 
 def unix_ms(milliseconds: int, place: str) -> float | None:
@@ -86,22 +86,22 @@ def _parts(rest: str, value: str, place: str) -> list[re.Match[str]]:
     return parts
 
 
-def _days(found: re.Match[str], place: str) -> int:
+def _days(match: re.Match[str], place: str) -> int:
     try:
-        return datetime.date(int(found[1]), int(found[2]), int(found[3])).toordinal() - _EPOCH
+        return datetime.date(int(match[1]), int(match[2]), int(match[3])).toordinal() - _EPOCH
     except ValueError:
-        raise DecodeError(f"{place}: {found[0][:60]!r}, expected a day of the calendar") from None
+        raise DecodeError(f"{place}: {match[0][:60]!r}, expected a day of the calendar") from None
 
 
-def _clock(found: re.Match[str], place: str) -> int:
-    hour, minute, second = int(found[4]), int(found[5]), int(found[6])
+def _clock(match: re.Match[str], place: str) -> int:
+    hour, minute, second = int(match[4]), int(match[5]), int(match[6])
     if hour > 23 or minute > 59 or second > 60:
-        raise DecodeError(f"{place}: {found[0][:60]!r}, expected a time of day")
+        raise DecodeError(f"{place}: {match[0][:60]!r}, expected a time of day")
     return hour * 3600 + minute * 60 + second
 
 
-def _offset(found: re.Match[str]) -> int:
-    if found[8]:
+def _offset(match: re.Match[str]) -> int:
+    if match[8]:
         return 0
-    seconds = int(found[10]) * 3600 + int(found[11]) * 60
-    return -seconds if found[9] == "-" else seconds
+    seconds = int(match[10]) * 3600 + int(match[11]) * 60
+    return -seconds if match[9] == "-" else seconds

@@ -67,10 +67,10 @@ class Known(Generic[T]):
         found = self.get(raws)
         new = [raw for raw, value in zip(raws, found, strict=True) if value is None]
         fresh = decode(new) if new else ()
-        for raw, thing in zip(new, fresh, strict=True):
-            self.put(raw, thing)
+        for raw, value in zip(new, fresh, strict=True):
+            self.put(raw, value)
         left = iter(fresh)
-        return [next(left) if thing is None else thing for thing in found]
+        return [next(left) if value is None else value for value in found]
 
 
 class Memo:

@@ -50,7 +50,7 @@ class _Family:
     size: int  # of all lines
     lines: tuple[_Line, ...]
     shown: bytes = b""  # what stood here last and the next family's first byte, where that is short
-    told: list[tuple[Any, float]] = field(default_factory=list)  # what `shown` returned
+    readings: list[tuple[Any, float]] = field(default_factory=list)  # what `shown` returned
 
 
 @dataclass(slots=True)
@@ -78,10 +78,10 @@ class Layout:
         moved = 0
         for family in self._families:
             start = _near(body, family.header, family.place + moved)
-            told = None if start < 0 else _read(body, family, start)
-            if told is None:
+            family_readings = None if start < 0 else _read(body, family, start)
+            if family_readings is None:
                 return None
-            found[family.number] += told
+            found[family.number] += family_readings
             moved, family.place = start - family.place, start
         return found
 
@@ -121,7 +121,7 @@ def _read(body: bytes, family: _Family, start: int) -> list[tuple[Any, float]] |
     have the same values as on the page before.
     """
     if family.shown and body.startswith(family.shown, start):
-        return family.told
+        return family.readings
     end = _end(body, start + len(family.header))
     block = body[start:end]
     lines = block.split(b"\n")
@@ -135,7 +135,7 @@ def _read(body: bytes, family: _Family, start: int) -> list[tuple[Any, float]] |
             return None
         found.append((about, float(value)))
     if len(block) < SHORT and end < len(body):  # the last of a page may grow behind what it shows
-        family.shown, family.told = body[start : end + 1], found
+        family.shown, family.readings = body[start : end + 1], found
     return found
 
 

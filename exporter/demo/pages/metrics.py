@@ -152,7 +152,7 @@ def _traffic(cluster: Cluster, process: Process) -> tuple[str, str]:
         "write": (("POST", "api_v1_push", writes), ("gRPC", "/cortex.Ingester/Push", writes)),
     }.get(component, ())
     scrapes = int((cluster.now - process.started) * RATE)
-    samples = [(_route(*told), count) for *told, count in (*routes, ("GET", "metrics", scrapes))]
+    samples = [(_route(*route), count) for *route, count in (*routes, ("GET", "metrics", scrapes))]
     name = f"{_name(cluster)}_request_duration_seconds"
     return _histogram(name, "Time (in seconds) spent serving HTTP requests.", samples)
 
@@ -202,7 +202,7 @@ def _rings(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
     tokens: list[Sample] = []
     zone = {"zone": ""} if cluster.settings.product == "cortex" else {}
     for name, key in process.spec.role.rings:
-        value = cluster.seen(process, key)
+        value = cluster.view(process, key)
         ring = value if isinstance(value, dict) else {}
         counts, ages = _by_state(ring, cluster.clock(process))
         for state in _shown_states(cluster):
@@ -293,12 +293,12 @@ def _gossip_values(cluster: Cluster, process: Process, view: GossipCopy) -> dict
 
 def _tracker(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
     changes: list[Sample] = []
-    seen: list[Sample] = []
-    for (user, group), entry in ha_tracker.seen(cluster, process):
+    samples: list[Sample] = []
+    for (user, group), entry in ha_tracker.elected(cluster, process):
         labels = {"cluster": group, "user": user}
         changes.append((labels, process.elections[user, group] + 1))
-        seen.append((labels, entry.received_at // 1000))
+        samples.append((labels, entry.received_at // 1000))
     about = "The total number of times the elected replica has changed for a user ID/cluster."
     yield _family("cortex_ha_tracker_elected_replica_changes_total", "counter", about, changes)
     about = "The timestamp stored for the currently elected replica, from the KVStore."
-    yield _family("cortex_ha_tracker_elected_replica_timestamp_seconds", "gauge", about, seen)
+    yield _family("cortex_ha_tracker_elected_replica_timestamp_seconds", "gauge", about, samples)

@@ -47,7 +47,7 @@ class RingPages:
         just_started = self._cluster.now - process.started < 10 and process.incarnation > 1
         if not page.key or (page.notice and just_started):
             return _notice(page)
-        value = self._cluster.seen(process, page.key)
+        value = self._cluster.view(process, page.key)
         ring = value if isinstance(value, dict) else {}
         cortex = self._cluster.settings.product == "cortex"
         if as_json:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from exporter.demo.pages import go_format
 from exporter.demo.pages.answer import NOT_FOUND, Reply, html, json_reply, text
 from exporter.demo.simulation.cluster import Cluster
-from exporter.demo.simulation.ha_tracker import FAILOVER_TIMEOUT, UPDATE_TIMEOUT, seen
+from exporter.demo.simulation.ha_tracker import FAILOVER_TIMEOUT, UPDATE_TIMEOUT, elected
 from exporter.demo.simulation.process import Process
 from exporter.demo.simulation.settings import RINGS
 from exporter.demo.simulation.walk import block_shown
@@ -165,10 +165,10 @@ def runtime(cluster: Cluster, process: Process, *, diff: bool) -> Reply:
     primary, mirror = block if block is not None else ("", None)
     indent, dashes = (4, 4) if product == "mimir" else (2, 0)
     if diff:
-        told: dict[str, go_format.YamlValue] = {
+        overrides: dict[str, go_format.YamlValue] = {
             "multi_kv_config": {"mirror_enabled": mirror, "primary": primary}
         }
-        return text(go_format.yaml(told, indent, dashes) if block is not None else "{}\n")
+        return text(go_format.yaml(overrides, indent, dashes) if block is not None else "{}\n")
     page: dict[str, go_format.YamlValue] = {
         "overrides": {},
         "multi_kv_config": {"primary": primary, "mirror_enabled": mirror},
@@ -203,7 +203,7 @@ def _tracker_json(cluster: Cluster, process: Process) -> Reply:
     now = cluster.clock(process)
     mimir = cluster.settings.product == "mimir"
     rows = []
-    for (user, group), entry in seen(cluster, process):
+    for (user, group), entry in elected(cluster, process):
         received = entry.received_at / 1000
         row: dict[str, object] = {"userID": user, "cluster": group, "replica": entry.replica}
         if mimir:
@@ -232,7 +232,7 @@ def _tracker_html(cluster: Cluster, process: Process) -> Reply:
             go_format.duration(entry.received_at / 1000 + UPDATE_TIMEOUT - now),
             go_format.duration(entry.received_at / 1000 + FAILOVER_TIMEOUT - now),
         )
-        for (user, group), entry in seen(cluster, process)
+        for (user, group), entry in elected(cluster, process)
     ]
     product = cluster.settings.product
     kind = "text/html; charset=utf-8" if product == "cortex" else "text/html"

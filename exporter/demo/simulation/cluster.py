@@ -109,7 +109,7 @@ class Cluster:
     @property
     def phase(self) -> Phase:
         """The phase of what moves now; memberlist where no KV client does."""
-        return walk.phase_told(self)
+        return walk.cluster_phase(self)
 
     def set_phase(self, phase: Phase) -> None:
         """Begin to go to a phase: by rolling restarts, or by the runtime configuration."""
@@ -197,7 +197,7 @@ class Cluster:
             return client.primary
         return self.external() if client.mode == "external" else "memberlist"
 
-    def seen(self, process: Process, key: str) -> Value | None:
+    def view(self, process: Process, key: str) -> Value | None:
         """The value under a key as the process's primary store delivered it."""
         wanted = HA if key.startswith(f"{HA}/") else key
         client = next((c for c in process.clients.values() if c.spec.key == wanted), None)

@@ -84,11 +84,11 @@ def _renewed(now: int, elect: bool, with_election: bool, before: Value | None) -
     return Replica(other, max(now, before.received_at), now if with_election else 0, changes)
 
 
-def seen(cluster: Cluster, process: Process) -> list[tuple[Pair, Replica]]:
+def elected(cluster: Cluster, process: Process) -> list[tuple[Pair, Replica]]:
     """The entries of a process's tracker: what its primary store delivered."""
     found = []
     for pair in sorted(pairs(cluster)):
-        value = cluster.seen(process, key_of(pair))
+        value = cluster.view(process, key_of(pair))
         if isinstance(value, Replica):
             found.append((pair, value))
     return found

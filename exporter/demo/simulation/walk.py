@@ -122,7 +122,7 @@ def moving(cluster: Cluster) -> list[str]:
     return [name for name in leg_of(cluster) if name in cluster.phases]
 
 
-def phase_told(cluster: Cluster) -> Phase:
+def cluster_phase(cluster: Cluster) -> Phase:
     """The phase of what moves now; that of the rings where no KV client does."""
     return cluster.phases[next(iter(moving(cluster)), RINGS)]
 

@@ -29,27 +29,29 @@ class Absentees:
     mostly: bool = False
 
 
-def absentees(read: KeyInput, primary: Primary, timeout: float, period: float) -> Absentees:
+def absentees(key_input: KeyInput, primary: Primary, timeout: float, period: float) -> Absentees:
     """Compare the pages with the store, where that is the primary. An entry within its first heartbeat
     `period`, or one that has left meanwhile, may have been absent when the store was read.
     """
-    if not speaks(read, primary.store):
+    if not speaks(key_input, primary.store):
         return Absentees()
-    stored = content_of(read.store) if read.store is not None else {}
-    shown = [set(_fresh(page, stored, read, (timeout, period))) for page in read.pages if page.known]
+    stored = content_of(key_input.store) if key_input.store is not None else {}
+    shown = [
+        set(_fresh(page, stored, key_input, (timeout, period))) for page in key_input.pages if page.known
+    ]
     names = frozenset[str]().union(*shown)
     return Absentees(tuple(sorted(names)), 2 * sum(map(bool, shown)) > len(shown))
 
 
-def believed(read: KeyInput, primary: Primary, missing: Absentees) -> Primary:
+def believed(key_input: KeyInput, primary: Primary, missing: Absentees) -> Primary:
     """The primary to judge the ring by: an empty store that most pages contradict is not theirs."""
     if not missing.mostly or (primary.value is not None and content_of(primary.value)):
         return primary
-    return page_of(read, primary.store) or primary
+    return page_of(key_input, primary.store) or primary
 
 
-def _fresh(page: View, stored: Content, read: KeyInput, limits: tuple[float, float]) -> Iterator[str]:
-    clock = right_clock(page.read_at, read.skew, page.now)
+def _fresh(page: View, stored: Content, key_input: KeyInput, limits: tuple[float, float]) -> Iterator[str]:
+    clock = right_clock(page.read_at, key_input.skew, page.now)
     for name, entry in (page.content or {}).items():
         if name not in stored and (clock is None or _is_fresh(entry, clock, *limits, empty=not stored)):
             yield name

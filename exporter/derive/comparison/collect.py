@@ -12,7 +12,7 @@ from types import MappingProxyType
 from exporter.derive import process
 from exporter.derive.comparison.page_keys import KeyLookup, meant, product_for, used_keys
 from exporter.derive.comparison.primary import KeyInput, Stored
-from exporter.derive.comparison.signals import Signal, told_by_key
+from exporter.derive.comparison.signals import Signal, signals_by_key
 from exporter.derive.comparison.views import View, view
 from exporter.derive.identity.key_names import Names
 from exporter.derive.kv_clients import EXTERNAL_STORES, primary_of
@@ -79,23 +79,25 @@ def read_keys(
     if common.product is Product.UNKNOWN:
         common = replace(common, used=used_keys(cycle.observed, stores, judged))
     up = tuple(
-        _seen(read, facts[read.target.name], common) for read in cycle.observed if facts[read.target.name].up
+        _shown(read, facts[read.target.name], common) for read in cycle.observed if facts[read.target.name].up
     )
-    clients = [client for seen in up for client in seen.target.clients]
+    clients = [client for shown in up for client in shown.target.clients]
     ours = {client.key for client in clients}
     found = sorted(_keys(up, stores, cycle.names.ha), key=lambda key: (key not in ours, key))[:MAX_KEYS]
     failed = frozenset(s.kind for s in cycle.stores if s.outcome is Outcome.FAILED)
-    places = places_of((seen.target for seen in up) if cycle.stores else (), cycle.stores)
+    places = places_of((shown.target for shown in up) if cycle.stores else (), cycle.stores)
     fleet = _Fleet(up, places, failed, primary_of(clients), skew_of(cycle.observed), cycle.names)
     span = cycle.keep_views_since, cycle.started
-    return tuple(_read_key(key, fleet, _kept(before.get(key, ()), span, up)) for key in sorted(found))
+    return tuple(
+        _read_key(key, fleet, _earlier_views(before.get(key, ()), span, up)) for key in sorted(found)
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Shown:
     """One process that answered: its ring pages by key, the keys in its gossip by their canonical key."""
 
-    read: Observation
+    observation: Observation
     target: TargetFacts
     pages: Mapping[str, tuple[Page[Ring] | Page[PartitionRing], ...]]
     listed: Mapping[str, tuple[str, ...]]
@@ -105,40 +107,39 @@ class Seen:
     roles: Mapping[str, Role] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def _seen(read: Observation, target: TargetFacts, common: KeyLookup) -> Seen:
+def _shown(observation: Observation, target: TargetFacts, common: KeyLookup) -> Shown:
     """Sort one process's pages. The key of a page is the one in the store: with the process's prefix. What a
     process keeps in its own memory is in no store, and no view of what is.
     """
     found: dict[str, tuple[Page[Ring] | Page[PartitionRing], ...]] = {}
-    waiting = {HA_KEY} if TRACKER_PAGE in read.waiting else set()
-    asked = {*read.rings, *read.partitions, *read.waiting}
+    waiting = {HA_KEY} if TRACKER_PAGE in observation.waiting else set()
+    requested = {*observation.rings, *observation.partitions, *observation.waiting}
     for known in meant(target, common):
-        if known.path not in asked or known.key in target.in_memory:
+        if known.path not in requested or known.key in target.in_memory:
             continue
-        page = read.ring_page(known.path)
+        page = observation.ring_page(known.path)
         key = common.names.stored(known.key, target.config)
         if page is not None:
             found[key] = (*found.get(key, ()), page)
         else:
             waiting.add(key)
     listed: dict[str, list[str]] = {}
-    for name, what in read.gossip.page.value.keys.items() if read.gossip.page.value else ():
+    for name, what in observation.gossip.page.value.keys.items() if observation.gossip.page.value else ():
         if not what.deleted:
             listed.setdefault(common.names.ha.canonical(name), []).append(name)
     by_key = {key: tuple(names) for key, names in listed.items()}
     roles = {client.key: Role.READER for client in target.clients}
     roles |= {client.key: Role.OWNER for client in target.clients if client.writes}
     in_memory = frozenset(common.names.stored(key, target.config) for key in target.in_memory if key)
-    return Seen(
-        read, target, found, by_key, frozenset(waiting), in_memory, _signals(read, target, common), roles
-    )
+    signals = _signals(observation, target, common)
+    return Shown(observation, target, found, by_key, frozenset(waiting), in_memory, signals, roles)
 
 
-def _signals(read: Observation, target: TargetFacts, common: KeyLookup) -> Mapping[str, RingSignals]:
+def _signals(observation: Observation, target: TargetFacts, common: KeyLookup) -> Mapping[str, RingSignals]:
     """The process's metrics about each ring that it watches, by the ring's key in the store."""
-    told = read.metrics.value.rings if read.metrics.value is not None else {}
+    rings = observation.metrics.value.rings if observation.metrics.value is not None else {}
     product = target.product if target.product is not Product.UNKNOWN else common.product
-    by_key = told_by_key(told, product)
+    by_key = signals_by_key(rings, product)
     here = by_key.keys() - target.in_memory
     return {common.names.stored(key, target.config): by_key[key] for key in here}
 
@@ -150,7 +151,7 @@ class _Fleet:
     keys' names.
     """
 
-    up: tuple[Seen, ...]
+    up: tuple[Shown, ...]
     places: Places
     failed: frozenset[str]
     primary: str
@@ -165,7 +166,7 @@ class _Fleet:
     @cached_property
     def trackers(self) -> tuple[str, ...]:
         """The prefixes of the HA trackers that run; all configured prefixes where no page shows one."""
-        configs = [seen.target.config for seen in self.up if seen.target.config]
+        configs = [shown.target.config for shown in self.up if shown.target.config]
         return tuple(prefixes_in(configs, tracking=True) or prefixes_in(configs))
 
 
@@ -173,17 +174,17 @@ def skew_of(observed: Iterable[Observation]) -> float | None:
     """How far the clocks of most processes are ahead of ours, seconds. Of two that differ the later one
     counts: with it a heartbeat can seem late, but never too recent.
     """
-    known = [skew for seen in observed if (skew := process.skew_of(seen)) is not None]
-    return median_high(known) if known else None
+    skews = [skew for observation in observed if (skew := process.skew_of(observation)) is not None]
+    return median_high(skews) if skews else None
 
 
-def _keys(up: Iterable[Seen], stores: Iterable[StoreContent], ha: HaKeys) -> set[str]:
+def _keys(up: Iterable[Shown], stores: Iterable[StoreContent], ha: HaKeys) -> set[str]:
     found: set[str] = set()
-    for seen in up:
-        found |= {key for key, pages in seen.pages.items() if any(p.value is not None for p in pages)}
-        found |= {client.key for client in seen.target.clients if client.key} | (seen.waiting - {HA_KEY})
-        found |= {ha.canonical(key) for key in seen.read.gossip.values}
-        tracker = seen.read.tracker
+    for shown in up:
+        found |= {key for key, pages in shown.pages.items() if any(p.value is not None for p in pages)}
+        found |= {client.key for client in shown.target.clients if client.key} | (shown.waiting - {HA_KEY})
+        found |= {ha.canonical(key) for key in shown.observation.gossip.values}
+        tracker = shown.observation.tracker
         if tracker is not None and tracker.value and tracker.value.entries:
             found.add(HA_KEY)
     for store in stores:
@@ -191,9 +192,9 @@ def _keys(up: Iterable[Seen], stores: Iterable[StoreContent], ha: HaKeys) -> set
     return found
 
 
-def _read_key(key: str, fleet: _Fleet, kept: Mapping[tuple[str, str], ViewFacts]) -> KeyInput:
+def _read_key(key: str, fleet: _Fleet, earlier: Mapping[tuple[str, str], ViewFacts]) -> KeyInput:
     up = fleet.up
-    clients = tuple(client for seen in up for client in seen.target.clients if client.key == key)
+    clients = tuple(client for shown in up for client in shown.target.clients if client.key == key)
     place = _store_of(key, clients, fleet)
     store = place if place is not None and place.outcome is Outcome.OK else None
     failed = fleet.failed if place is None or store is None else frozenset[str]()
@@ -203,39 +204,40 @@ def _read_key(key: str, fleet: _Fleet, kept: Mapping[tuple[str, str], ViewFacts]
         key=key,
         clients=clients,
         pages=tuple(_tracker_views(up) if key == HA_KEY else _page_views(key, up)),
-        copies=tuple(_copy(key, seen, fleet.ha) for seen in up if _has_gossip(seen.read)),
-        signals=tuple(_signal(seen, seen.signals[key]) for seen in up if key in seen.signals),
+        copies=tuple(_copy(key, shown, fleet.ha) for shown in up if _has_gossip(shown.observation)),
+        signals=tuple(_signal(shown, shown.signals[key]) for shown in up if key in shown.signals),
         store=stored,
         store_known=store is not None and _was_read(key, store, fleet),
         store_broken=store is not None and _is_broken(key, store, fleet.ha),
         store_kind=store.kind if store is not None else "",
         store_clock=_clock_of(store, fleet.skew),
         configs=configs,
-        kept=kept,
+        earlier=earlier,
         fleet=fleet.primary,
         failed=failed,
         skew=fleet.skew,
         default=_default(configs) or fleet.names.default(key),
-        in_memory=tuple(seen.target.name for seen in up if key in seen.in_memory),
+        in_memory=tuple(shown.target.name for shown in up if key in shown.in_memory),
     )
 
 
-def _signal(seen: Seen, told: RingSignals) -> Signal:
-    return Signal(seen.target.name, told, seen.target.recently_started, seen.read.metrics.asked_at)
+def _signal(shown: Shown, signals: RingSignals) -> Signal:
+    target = shown.target
+    return Signal(target.name, signals, target.recently_started, shown.observation.metrics.asked_at)
 
 
 def _default(claims: Iterable[Claim]) -> str:
     """The default key of a stored one, as most configurations that name it have it."""
-    told = Counter(claim.config.default_key for claim in claims).most_common(1)
-    return told[0][0] if told else ""
+    usual = Counter(claim.config.default_key for claim in claims).most_common(1)
+    return usual[0][0] if usual else ""
 
 
-def _claims(key: str, up: Iterable[Seen]) -> Iterable[Claim]:
+def _claims(key: str, up: Iterable[Shown]) -> Iterable[Claim]:
     """The settings of a ring in each configuration, and its process's role in the ring."""
-    for seen in up:
-        config = seen.read.config.value
+    for shown in up:
+        config = shown.observation.config.value
         if config is not None and key in config.rings:
-            yield Claim(config.rings[key], seen.target.name, seen.roles.get(key, Role.NONE))
+            yield Claim(config.rings[key], shown.target.name, shown.roles.get(key, Role.NONE))
 
 
 def _store_of(key: str, clients: Iterable[ClientFacts], fleet: _Fleet) -> StoreContent | None:
@@ -283,21 +285,21 @@ def _entries(values: Mapping[str, object], ha: HaKeys) -> dict[str, Replica]:
     return found
 
 
-def _page_views(key: str, up: tuple[Seen, ...]) -> Iterable[View]:
-    for seen in up:
-        asked = seen.pages.get(key, ())
-        found = next((page for page in asked if page.value is not None), None) or next(
-            (page for page in asked if page.outcome is Outcome.FAILED), None
+def _page_views(key: str, up: tuple[Shown, ...]) -> Iterable[View]:
+    for shown in up:
+        pages = shown.pages.get(key, ())
+        found = next((page for page in pages if page.value is not None), None) or next(
+            (page for page in pages if page.outcome is Outcome.FAILED), None
         )
         if found is not None:
-            yield _view(seen.target, found)
-        elif key in seen.waiting:
-            yield _not_asked(seen.target.name, recently_started=seen.target.recently_started)
+            yield _view(shown.target, found)
+        elif key in shown.waiting:
+            yield _without_turn(shown.target.name, recently_started=shown.target.recently_started)
 
 
 @lru_cache(maxsize=16_384)  # in a large cluster hardly any process is due
-def _not_asked(target: str, *, recently_started: bool) -> View:
-    return View(target, None, known=False, recently_started=recently_started, asked=False)
+def _without_turn(target: str, *, recently_started: bool) -> View:
+    return View(target, None, known=False, recently_started=recently_started, had_turn=False)
 
 
 def _view(target: TargetFacts, page: Page[Ring] | Page[PartitionRing]) -> View:
@@ -311,11 +313,11 @@ def _view(target: TargetFacts, page: Page[Ring] | Page[PartitionRing]) -> View:
     )
 
 
-def _tracker_views(up: tuple[Seen, ...]) -> Iterable[View]:
-    for seen in up:
-        page, target = seen.read.tracker, seen.target
-        if page is None and HA_KEY in seen.waiting:
-            yield _not_asked(target.name, recently_started=target.recently_started)
+def _tracker_views(up: tuple[Shown, ...]) -> Iterable[View]:
+    for shown in up:
+        page, target = shown.observation.tracker, shown.target
+        if page is None and HA_KEY in shown.waiting:
+            yield _without_turn(target.name, recently_started=target.recently_started)
         if page is None or page.outcome is Outcome.ABSENT:
             continue
         entries = _tracked(page.value) if page.value is not None else None
@@ -336,21 +338,23 @@ def _tracked(page: TrackerPage) -> Mapping[str, Replica]:
     }
 
 
-def _has_gossip(seen: Observation) -> bool:
-    return seen.gossip.page.outcome is not Outcome.ABSENT
+def _has_gossip(observation: Observation) -> bool:
+    return observation.gossip.page.outcome is not Outcome.ABSENT
 
 
-def _copy(key: str, seen: Seen, ha: HaKeys) -> View:
+def _copy(key: str, shown: Shown, ha: HaKeys) -> View:
     """One process's gossip copy: read, absent for certain, or unknown."""
-    page, target, values = seen.read.gossip.page, seen.target, seen.read.gossip.values
+    gossip, target = shown.observation.gossip, shown.target
+    page, values = gossip.page, gossip.values
     if page.value is None:
         return View(target.name, None, known=False, recently_started=target.recently_started)
-    listed = seen.listed.get(key, ())
+    listed = shown.listed.get(key, ())
     if listed and not values and key != HA_KEY:
-        return _not_asked(target.name, recently_started=target.recently_started)
-    asked = {name: values[name] for name in listed if name in values}
-    read = {name: v.value for name, v in asked.items() if v.value is not None}
-    unread = {n for n in listed if n not in read and (n not in asked or asked[n].outcome is Outcome.FAILED)}
+        return _without_turn(target.name, recently_started=target.recently_started)
+    requested = {name: values[name] for name in listed if name in values}
+    read = {name: v.value for name, v in requested.items() if v.value is not None}
+    failed = {name for name, value in requested.items() if value.outcome is Outcome.FAILED}
+    unread = {n for n in listed if n not in read and (n not in requested or n in failed)}
     stored: Stored | None = next(iter(read.values()), None)
     if key == HA_KEY:
         stored = _entries(read, ha) or None
@@ -358,22 +362,23 @@ def _copy(key: str, seen: Seen, ha: HaKeys) -> View:
         target.name,
         stored,
         known=not unread or (key == HA_KEY and bool(read)),
-        asked=not listed or bool(asked),
+        had_turn=not listed or bool(requested),
         recently_started=target.recently_started,
         clock=page.value.now or page.clock,
-        read_at=min((v.asked_at for v in asked.values()), default=page.asked_at),
+        read_at=min((v.asked_at for v in requested.values()), default=page.asked_at),
         unread=frozenset(ha.entry(name) for name in unread),
     )
 
 
-def _kept(
-    views: Iterable[ViewFacts], span: tuple[float, float], up: Iterable[Seen]
+def _earlier_views(
+    views: Iterable[ViewFacts], span: tuple[float, float], up: Iterable[Shown]
 ) -> Mapping[tuple[str, str], ViewFacts]:
     """The views that may stand in for one that was not read this time. They are from after the process's
     restart, and not from the future: our clock may have been set back.
     """
     since, until = span
-    started_at = {seen.target.name: (seen.target.started or 0.0) - (seen.target.skew or 0.0) for seen in up}
+    targets = [shown.target for shown in up]
+    started_at = {target.name: (target.started or 0.0) - (target.skew or 0.0) for target in targets}
     return {
         (v.kind, v.target): v
         for v in (view if view.known else view.last for view in views)

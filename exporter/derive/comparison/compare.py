@@ -71,12 +71,12 @@ class Moment:
     period: float
     delivered: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
-    def behind(self, name: str, told: float, seen: float) -> float:
-        """Seconds that a view with the time `seen` is behind the primary's time of a member, `told`."""
-        known = self.delivered.get(name)
-        if known is not None and 0 < told - known <= self.period:
-            told = known
-        return max(0.0, told - seen)
+    def behind(self, name: str, primary_time: float, view_time: float) -> float:
+        """Seconds that a view's time of a member is behind the primary's."""
+        passed_on = self.delivered.get(name)
+        if passed_on is not None and 0 < primary_time - passed_on <= self.period:
+            primary_time = passed_on
+        return max(0.0, primary_time - view_time)
 
 
 def delivered(pages: Iterable[Content]) -> Mapping[str, float]:
@@ -133,10 +133,10 @@ class _Walk:
             theirs = find(item)
             if theirs is None:
                 continue
-            told, seen = mine.time, theirs.time
-            if told is not None and seen is not None and mine.renewal is not never:
+            primary_time, view_time = mine.time, theirs.time
+            if primary_time is not None and view_time is not None and mine.renewal is not never:
                 timed = True
-                if told > seen and (ahead := behind(item, told, seen)):
+                if primary_time > view_time and (ahead := behind(item, primary_time, view_time)):
                     lag = max(lag, ahead)
                     if len(self.late) < MAX_DIFFERENCES:
                         self.late.append(Difference(item, self.name, "lag", "", f"{ahead:g} s behind"))
@@ -161,11 +161,11 @@ class _Walk:
     def _lost(self, item: str, primary: Content) -> Difference:
         return Difference(item, self.name, "missing", _text(primary[item]))
 
-    def _judge(self, item: str, found: list[Difference], *, settled: bool) -> None:
-        if found and settled:
+    def _judge(self, item: str, differences: list[Difference], *, settled: bool) -> None:
+        if differences and settled:
             self.settled.add(item)
         else:
-            self.doubtful += found
+            self.doubtful += differences
 
     def _one_heartbeat(self, mine: Entry, theirs: Entry) -> bool:
         """Whether the two are neighbours in time: the same member one heartbeat later."""

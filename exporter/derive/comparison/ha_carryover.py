@@ -23,7 +23,7 @@ Failovers = Mapping[str, float]  # entries with an election that only some views
 FORGET = 3600.0  # seconds after which one that was not read again is forgotten
 
 
-def failovers(views: Iterable[View], past: Failovers, now: float, period: float) -> Failovers:
+def failovers(views: Iterable[View], earlier: Failovers, now: float, period: float) -> Failovers:
     """The entries with different replicas in different views, where the newer reading is one update later. In
     large fleets some Prometheus fails over in every cycle.
     """
@@ -34,13 +34,13 @@ def failovers(views: Iterable[View], past: Failovers, now: float, period: float)
             other = first.setdefault(name, entry)
             if other is not entry and other.replica != entry.replica:
                 split.setdefault(name, [other]).append(entry)
-    fresh = {name: past.get(name, now) for name, all_ in split.items() if _is_one_update(all_, period)}
-    kept = {name: at for name, at in past.items() if name not in first and now - at < FORGET}
-    return MappingProxyType(kept | fresh)
+    fresh = {name: earlier.get(name, now) for name, all_ in split.items() if _is_one_update(all_, period)}
+    recent = {name: at for name, at in earlier.items() if name not in first and now - at < FORGET}
+    return MappingProxyType(recent | fresh)
 
 
-def _is_one_update(told: Iterable[Replica], period: float) -> bool:
-    dated = sorted((replica for replica in told if replica.time is not None), key=_time)
+def _is_one_update(replicas: Iterable[Replica], period: float) -> bool:
+    dated = sorted((replica for replica in replicas if replica.time is not None), key=_time)
     return len(dated) > 1 and dated[0].is_neighbour(dated[-1], period)
 
 
@@ -48,13 +48,16 @@ def _time(replica: Replica) -> float:
     return replica.time or 0.0
 
 
-def under_way(found: Failovers, now: float, period: float) -> frozenset[str]:
+def under_way(moved: Failovers, now: float, period: float) -> frozenset[str]:
     """The failovers without a fault. One that lasts is in some views and missing in the rest."""
-    return frozenset(name for name, since in found.items() if 0 <= now - since <= period)
+    return frozenset(name for name, since in moved.items() if 0 <= now - since <= period)
 
 
 def diverged_entries(
-    views: Iterable[View], judged: Iterable[ViewFacts], past: Diverged, passing: frozenset[str] = frozenset()
+    views: Iterable[View],
+    judged: Iterable[ViewFacts],
+    earlier: Diverged,
+    passing: frozenset[str] = frozenset(),
 ) -> Diverged:
     """Each process's entries that differed from most, or that it lacked, when last read. Empty where all were
     read: then the present views show it. `passing` are failovers.
@@ -69,7 +72,7 @@ def diverged_entries(
     usual = {name: replica for name, replica in _usual(voters).items() if name not in passing}
     found: dict[str, Mapping[str, str]] = {}
     for v in views:
-        before = past.get(v.target, {})
+        before = earlier.get(v.target, {})
         if facts[v.target].known and facts[v.target].judged:
             lacking = dict.fromkeys(facts[v.target].missing, "")
             before = {e: r for e, r in before.items() if _is_open(e, v, readers, listed)}
@@ -126,11 +129,11 @@ def with_entries(
     views: tuple[ViewFacts, ...], diverged: Diverged, uncovered: Mapping[str, frozenset[str]]
 ) -> tuple[ViewFacts, ...]:
     """Add to each view the differences in entries not read this time, and its entries never read."""
-    told = tuple(replace(v, complete=False) if v.known and uncovered.get(v.target) else v for v in views)
+    marked = tuple(replace(v, complete=False) if v.known and uncovered.get(v.target) else v for v in views)
     return (
-        with_diverged(tuple(_marked(v, diverged.get(v.target)) if v.known else v for v in told))
+        with_diverged(tuple(_marked(v, diverged.get(v.target)) if v.known else v for v in marked))
         if diverged
-        else told
+        else marked
     )
 
 

@@ -63,7 +63,7 @@ def _voted(contents: Sequence[Mapping[Key, T]]) -> dict[Key, T]:
                 found[name] = [entry]
             else:
                 entries.append(entry)
-    return {name: _shown(things) for name, things in found.items() if 2 * len(things) >= len(contents)}
+    return {name: _shown(entries) for name, entries in found.items() if 2 * len(entries) >= len(contents)}
 
 
 def _shown(entries: list[T]) -> T:
@@ -87,18 +87,18 @@ def _usual_of(entries: list[T]) -> list[T]:
     count there; of two that differ the one renewed last counts.
     """
     open_ = [entry for entry in entries if entry.state is not State.UNHEALTHY]
-    told = open_ or entries
-    listed = [thing for thing in told if thing.tokens.digest]
+    healthy = open_ or entries
+    listed = [entry for entry in healthy if entry.tokens.digest]
     groups: dict[Hashable, list[T]] = {}
     # A page in HTML lists no tokens: it does not count where at least half of the pages list them.
-    for thing in listed if 2 * len(listed) >= len(told) else told:
-        groups.setdefault(_said(thing), []).append(thing)
+    for entry in listed if 2 * len(listed) >= len(healthy) else healthy:
+        groups.setdefault(_values_of(entry), []).append(entry)
     return max(groups.values(), key=lambda group: (len(group), max(map(_order, group))))
 
 
-def _said(entry: Entry) -> Hashable:
-    told = ((v.digest or v.count) if isinstance(v, Tokens) else v for _, v in entry.fields)
-    return (*told, *entry.beside)
+def _values_of(entry: Entry) -> Hashable:
+    values = ((v.digest or v.count) if isinstance(v, Tokens) else v for _, v in entry.fields)
+    return (*values, *entry.beside)
 
 
 Judge = Callable[[Entry, float | None], bool]
@@ -115,4 +115,4 @@ def called(views: Iterable[View], is_unhealthy: Judge) -> frozenset[str]:
 
 def _most_call(name: str, views: Iterable[View], is_unhealthy: Judge) -> bool:
     shown = [(entry, v.now) for v in views if (entry := (v.content or {}).get(name)) is not None]
-    return 2 * sum(is_unhealthy(thing, clock) for thing, clock in shown) >= len(shown)
+    return 2 * sum(is_unhealthy(entry, clock) for entry, clock in shown) >= len(shown)

@@ -38,8 +38,8 @@ def used_keys(
 ) -> frozenset[str]:
     """Keys in a store, in the gossip, or of a client with a key in its product's table."""
     found = {key for store in stores for key in (*store.values, *store.broken)}
-    for seen in observed:
-        page = seen.gossip.page.value
+    for observation in observed:
+        page = observation.gossip.page.value
         found |= {key for key, what in page.keys.items() if not what.deleted} if page else set()
     for target in targets:
         if target.product is not Product.UNKNOWN:
@@ -54,7 +54,7 @@ def meant(target: TargetFacts, common: KeyLookup) -> tuple[RingPage, ...]:
     return tuple(
         page
         for same in _by_path(common.pages, target.product)
-        for page in (_told_apart(same, product, target, common) if len(same) > 1 else same)
+        for page in (_distinguished(same, product, target, common) if len(same) > 1 else same)
     )
 
 
@@ -69,7 +69,7 @@ def _by_path(pages: tuple[RingPage, ...] | None, product: Product) -> tuple[tupl
     return tuple(map(tuple, found.values()))
 
 
-def _told_apart(
+def _distinguished(
     same: tuple[RingPage, ...], product: Product, target: TargetFacts, common: KeyLookup
 ) -> Sequence[RingPage]:
     """Of the readings of one path, that of the product. Else the one with a key in the process's

@@ -12,7 +12,7 @@ from exporter.derive import kv_clients
 from exporter.derive.comparison.majority import called, fresh, most
 from exporter.derive.comparison.signals import Signal
 from exporter.derive.comparison.views import View
-from exporter.derive.ring.agreed_settings import Claim, agree, differing_primaries, kept_apart
+from exporter.derive.ring.agreed_settings import Claim, agree, differing_primaries, in_memory_culprits
 from exporter.derive.ring.clocks import is_skewed, right_clock
 from exporter.derive.ring.health import Limit, age_of, contradicted
 from exporter.model.entry import Replica, State
@@ -42,7 +42,7 @@ class KeyInput:
     store_kind: str = ""
     store_clock: float | None = None
     configs: tuple[Claim, ...] = ()
-    kept: Mapping[tuple[str, str], ViewFacts] = field(default_factory=lambda: MappingProxyType({}))
+    earlier: Mapping[tuple[str, str], ViewFacts] = field(default_factory=lambda: MappingProxyType({}))
     """Views read in an earlier cycle of the same sweep, by kind and target."""
     fleet: str = ""  # the primary of all clients together, for a key with unknown clients
     failed: frozenset[str] = frozenset()  # kinds of stores that could not be read
@@ -55,7 +55,7 @@ class KeyInput:
     def settings(self) -> RingSettings:
         """The ring's settings, as the processes that own them agree; its primary store is one of them."""
         found = agree(self.configs)
-        apart = kept_apart(self.in_memory, self.clients)
+        apart = in_memory_culprits(self.in_memory, self.clients)
         return replace(found, differing=(*found.differing, *differing_primaries(self.clients), *apart))
 
 
@@ -72,35 +72,37 @@ class Primary:
     recently_started: bool = False
 
 
-def find_primary(read: KeyInput) -> Primary:
+def find_primary(key_input: KeyInput) -> Primary:
     """Choose where the primary is read: the store itself where it was read, else what most recent pages show.
     The pages do not replace a value that exists and is broken.
     """
-    store = kv_clients.primary_of(read.clients)
-    if read.store_broken and _is_of_store(read, store):
-        return Primary(None, NOT_READ, read.store_clock, store)
-    pages = _believed(read.pages, read)
-    if speaks(read, store):
-        if read.store is not None:
-            return Primary(read.store, IN_STORE, read.store_clock, store or read.store_kind)
+    store = kv_clients.primary_of(key_input.clients)
+    if key_input.store_broken and _is_of_store(key_input, store):
+        return Primary(None, NOT_READ, key_input.store_clock, store)
+    pages = _believed(key_input.pages, key_input)
+    if speaks(key_input, store):
+        if key_input.store is not None:
+            return Primary(key_input.store, IN_STORE, key_input.store_clock, store or key_input.store_kind)
         if store and pages:  # what processes remember is not what the store has
-            return Primary(_emptied(pages[0].value), IN_STORE, read.store_clock, store)
+            return Primary(_emptied(pages[0].value), IN_STORE, key_input.store_clock, store)
     if pages:
-        return _of_pages(read, pages, store)
-    copies = _believed(read.copies, read) if store in ("", "memberlist") else []
+        return _of_pages(key_input, pages, store)
+    copies = _believed(key_input.copies, key_input) if store in ("", "memberlist") else []
     if copies:
-        return _of_most(copies, Place.GOSSIP, store, read.skew)
-    return Primary(None, IN_STORE if speaks(read, store) else NOT_READ, read.store_clock, store)
+        return _of_most(copies, Place.GOSSIP, store, key_input.skew)
+    return Primary(None, IN_STORE if speaks(key_input, store) else NOT_READ, key_input.store_clock, store)
 
 
-def page_of(read: KeyInput, store: str) -> Primary | None:
+def page_of(key_input: KeyInput, store: str) -> Primary | None:
     """The primary as most recent pages show it; `None` where no page does."""
-    pages = _believed(read.pages, read)
-    return _of_pages(read, pages, store) if pages else None
+    pages = _believed(key_input.pages, key_input)
+    return _of_pages(key_input, pages, store) if pages else None
 
 
-def _of_pages(read: KeyInput, pages: list[View], store: str) -> Primary:
-    return _of_most(pages, Place.TRACKER_PAGE if read.key == HA_KEY else Place.RING_PAGE, store, read.skew)
+def _of_pages(key_input: KeyInput, pages: list[View], store: str) -> Primary:
+    return _of_most(
+        pages, Place.TRACKER_PAGE if key_input.key == HA_KEY else Place.RING_PAGE, store, key_input.skew
+    )
 
 
 def _of_most(views: list[View], place: Place, store: str, skew: float | None) -> Primary:
@@ -112,17 +114,19 @@ def _of_most(views: list[View], place: Place, store: str, skew: float | None) ->
     )
 
 
-def is_by_pages(read: KeyInput, primary: Primary) -> bool:
+def is_by_pages(key_input: KeyInput, primary: Primary) -> bool:
     """Whether the primary store could not be read, so that only the processes' pages of it remain."""
-    return primary.store in read.failed and primary.source.place not in (Place.NOWHERE, Place.STORE)
+    return primary.store in key_input.failed and primary.source.place not in (Place.NOWHERE, Place.STORE)
 
 
-def unhealthy_by_pages(read: KeyInput, limit: Limit) -> frozenset[str]:
+def unhealthy_by_pages(key_input: KeyInput, limit: Limit) -> frozenset[str]:
     """Ids of the members that most ring pages call unhealthy, by the processes' own limit, which may be
     another than ours. A page that its own heartbeat column contradicts does not count.
     """
     pages = [
-        page for page in read.pages if page.known and page.content is not None and not page.recently_started
+        page
+        for page in key_input.pages
+        if page.known and page.content is not None and not page.recently_started
     ]
     return called(
         pages,
@@ -132,14 +136,14 @@ def unhealthy_by_pages(read: KeyInput, limit: Limit) -> frozenset[str]:
     )
 
 
-def speaks(read: KeyInput, store: str) -> bool:
+def speaks(key_input: KeyInput, store: str) -> bool:
     """Whether the store that is the primary was read."""
-    return read.store_known and _is_of_store(read, store)
+    return key_input.store_known and _is_of_store(key_input, store)
 
 
-def _is_of_store(read: KeyInput, store: str) -> bool:
+def _is_of_store(key_input: KeyInput, store: str) -> bool:
     """Whether the store that is read is the primary; of a key without clients, unless the fleet left it."""
-    return store == read.store_kind or (not store and read.fleet != "memberlist")
+    return store == key_input.store_kind or (not store and key_input.fleet != "memberlist")
 
 
 def _emptied(value: Stored | None) -> Stored:
@@ -148,13 +152,13 @@ def _emptied(value: Stored | None) -> Stored:
     return PartitionRing(MappingProxyType({})) if isinstance(value, PartitionRing) else MappingProxyType({})
 
 
-def _believed(views: Iterable[View], read: KeyInput) -> list[View]:
+def _believed(views: Iterable[View], key_input: KeyInput) -> list[View]:
     """The views that count: of processes that have not just started, with right clocks, and not behind the
     rest. Where no view is like that, the best there are.
     """
     having = [view for view in views if view.known and view.content is not None]
     grown = [view for view in having if not view.recently_started] or having
     return fresh(
-        [view for view in grown if not is_skewed(view.read_at, read.skew, view.now)] or grown,
-        read.settings.period,
+        [view for view in grown if not is_skewed(view.read_at, key_input.skew, view.now)] or grown,
+        key_input.settings.period,
     )

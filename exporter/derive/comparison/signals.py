@@ -29,7 +29,7 @@ class Signal:
     """One process's metrics about one ring, and when we requested them."""
 
     target: str
-    told: RingSignals
+    signals: RingSignals
     recently_started: bool = False
     read_at: float = 0.0
 
@@ -48,17 +48,17 @@ class Deviation:
 Deviations = Mapping[str, Deviation]  # by process
 
 
-def told_by_key(told: Mapping[str, RingSignals], product: Product) -> dict[str, RingSignals]:
+def signals_by_key(signals: Mapping[str, RingSignals], product: Product) -> dict[str, RingSignals]:
     """Sort by default keys. Of one ring that a process watches twice, the view with fewer members counts."""
     found: dict[str, RingSignals] = {}
-    for name, ring in told.items():
+    for name, ring in signals.items():
         key = key_of_client(name, product)
-        if key and (key not in found or _seen_less(ring, found[key])):
+        if key and (key not in found or _shows_less(ring, found[key])):
             found[key] = ring
     return found
 
 
-def _seen_less(ring: RingSignals, other: RingSignals) -> bool:
+def _shows_less(ring: RingSignals, other: RingSignals) -> bool:
     return (ring.size, ring.oldest or 0.0) < (other.size, other.oldest or 0.0)
 
 
@@ -72,7 +72,7 @@ class Counted:
 
 
 def judge_signals(
-    signals: tuple[Signal, ...], past: Deviations, pages: Iterable[ViewFacts], now: float
+    signals: tuple[Signal, ...], previous: Deviations, pages: Iterable[ViewFacts], now: float
 ) -> Counted:
     """Judge each process's view by its metrics. A difference is judged after two cycles and `SETTLES_AFTER`:
     the first process read may lack the latest members. Two kinds of processes are not judged: those that
@@ -80,21 +80,21 @@ def judge_signals(
     """
     if not signals:
         return Counted()
-    hidden = any(UNHEALTHY in signal.told.members for signal in signals)
-    said = [_said(signal.told, hidden) for signal in signals]
-    usual, oldest = _usual(signals, said), _oldest_of_most(signals)
-    most = "" if usual is None else _said(usual, hidden)
+    hidden = any(UNHEALTHY in signal.signals.members for signal in signals)
+    texts = [_text(signal.signals, hidden) for signal in signals]
+    usual, oldest = _usual(signals, texts), _oldest_of_most(signals)
+    most = "" if usual is None else _text(usual, hidden)
     deviations = {
-        signal.target: _continued(past.get(signal.target), own, most, now)
-        for signal, own in zip(signals, said, strict=True)
+        signal.target: _continued(previous.get(signal.target), own, most, now)
+        for signal, own in zip(signals, texts, strict=True)
         if own != most and not signal.recently_started and len(signals) > 1
     }
     fine = _contradicted(pages, deviations)
-    waiting = fine | {name for name, known in deviations.items() if now - known.since < SETTLES_AFTER}
+    waiting = fine | {name for name, deviation in deviations.items() if now - deviation.since < SETTLES_AFTER}
     diverged = deviations.keys() - fine
     views = tuple(
-        _view(signal, _digests(signal.told, own, hidden), usual, oldest, (diverged, waiting))
-        for signal, own in zip(signals, said, strict=True)
+        _view(signal, _digests(signal.signals, own, hidden), usual, oldest, (diverged, waiting))
+        for signal, own in zip(signals, texts, strict=True)
     )
     shown = len({view.fingerprint for view in views})
     return Counted(views, MappingProxyType({KIND: shown}), MappingProxyType(deviations))
@@ -112,17 +112,19 @@ def _contradicted(pages: Iterable[ViewFacts], deviations: Deviations) -> set[str
     }  # fmt: skip
 
 
-def _continued(known: Deviation | None, own: str, usual: str, now: float) -> Deviation:
+def _continued(deviation: Deviation | None, own: str, usual: str, now: float) -> Deviation:
     """The same deviation unless both its value and that of most changed: then members come and go."""
-    if known is None or known.since > now or (known.own != own and known.usual != usual):
+    if deviation is None or deviation.since > now or (deviation.own != own and deviation.usual != usual):
         return Deviation(own, usual, now)
-    return Deviation(own, usual, known.since)
+    return Deviation(own, usual, deviation.since)
 
 
-def _usual(signals: Iterable[Signal], said: Iterable[str]) -> RingSignals | None:
+def _usual(signals: Iterable[Signal], texts: Iterable[str]) -> RingSignals | None:
     """The value of most processes that have not just started; `None` where there is no majority."""
     judged = [
-        (own, signal.told) for signal, own in zip(signals, said, strict=True) if not signal.recently_started
+        (own, signal.signals)
+        for signal, own in zip(signals, texts, strict=True)
+        if not signal.recently_started
     ]
     by_what = dict(judged)
     counts = Counter(own for own, _ in judged).most_common(2)
@@ -131,26 +133,28 @@ def _usual(signals: Iterable[Signal], said: Iterable[str]) -> RingSignals | None
     return by_what[counts[0][0]]
 
 
-def _said(told: RingSignals, hidden: bool) -> str:
+def _text(signals: RingSignals, hidden: bool) -> str:
     """The part that counts. Where any process calls a member unhealthy, states count nowhere."""
-    states = "" if hidden else ",".join(f"{count} {state}" for state, count in sorted(told.members.items()))
-    return f"{told.size} members, {told.tokens} tokens, {states}"
+    states = (
+        "" if hidden else ",".join(f"{count} {state}" for state, count in sorted(signals.members.items()))
+    )
+    return f"{signals.size} members, {signals.tokens} tokens, {states}"
 
 
 @lru_cache(maxsize=4_096)
-def _hashed(said: str) -> str:
-    return hashlib.blake2b(said.encode(), digest_size=8).hexdigest()
+def _hashed(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _oldest_of_most(signals: Iterable[Signal]) -> float | None:
     """The oldest heartbeat by most processes: a single process cannot make the rest seem late."""
-    told = [signal.told.oldest for signal in signals if signal.told.oldest is not None]
-    return median_high(told) if told else None
+    times = [signal.signals.oldest for signal in signals if signal.signals.oldest is not None]
+    return median_high(times) if times else None
 
 
-def _digests(told: RingSignals, own: str, hidden: bool) -> tuple[str, ...]:
+def _digests(signals: RingSignals, own: str, hidden: bool) -> tuple[str, ...]:
     """Without states; and with them, unless one is hidden: then these equal its own text."""
-    return (_hashed(own),) if hidden else (_hashed(_said(told, hidden=True)), _hashed(own))
+    return (_hashed(own),) if hidden else (_hashed(_text(signals, hidden=True)), _hashed(own))
 
 
 def _view(
@@ -161,15 +165,15 @@ def _view(
     deviating: tuple[Collection[str], Collection[str]],
 ) -> ViewFacts:
     """The view of one process; `deviating` are the processes that deviate, and those not judged yet."""
-    told, (diverged, waiting) = signal.told, deviating
+    signals, (diverged, waiting) = signal.signals, deviating
     return ViewFacts(
         kind=KIND,
         target=signal.target,
         known=True,
         fingerprint=digests[-1],
         digests=digests,
-        staleness=None if oldest is None or told.oldest is None else max(0.0, oldest - told.oldest),
-        unnamed=max(0, usual.size - told.size) if usual is not None else 0,
+        staleness=None if oldest is None or signals.oldest is None else max(0.0, oldest - signals.oldest),
+        unnamed=max(0, usual.size - signals.size) if usual is not None else 0,
         judged=not signal.recently_started and signal.target not in waiting,
         read_at=signal.read_at,
         diverged=signal.target in diverged,

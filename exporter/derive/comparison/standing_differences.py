@@ -18,7 +18,7 @@ T = TypeVar("T")
 Unread = Mapping[str, frozenset[str]]  # HA entries, by view
 NONE_UNREAD: Unread = MappingProxyType({})
 FORGET = 3600.0  # seconds; a view that was not compared for so long starts anew
-MAX_KEPT = 20_000
+MAX_STANDING = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +41,29 @@ class Standing:
 
 
 def settle(
-    found: Mapping[str, Comparison], past: Standing, now: float, period: float, unread: Unread = NONE_UNREAD
+    comparisons: Mapping[str, Comparison],
+    standing: Standing,
+    now: float,
+    period: float,
+    unread: Unread = NONE_UNREAD,
 ) -> tuple[dict[str, Comparison], Mapping[Difference, float]]:
     """Settle the differences that last longer than a period. A heartbeat explains a difference once: the same
     difference a period later is copied by no process. The second value is for the next cycle. A doubt about
     an HA entry stays in it until that entry is read again.
     """
-    doubts = {d: past.doubts.get(d, now) for c in found.values() for d in c.doubtful}
+    doubts = {d: standing.doubts.get(d, now) for c in comparisons.values() for d in c.doubtful}
     # One from the future was observed before our clock was set back: its age is unknown.
     late = {d for d, since in doubts.items() if now - since > period or since > now}
     judged = {
         name: replace(c, settled=c.settled | {d.member for d in c.doubtful if d in late})
         if late.intersection(c.doubtful)
         else c
-        for name, c in found.items()
+        for name, c in comparisons.items()
     }
-    read = {d.view for d in doubts} | {view_name(name) for name in found} | found.keys()
+    read = {d.view for d in doubts} | {view_name(name) for name in comparisons} | comparisons.keys()
     waiting = {
         d: at
-        for d, at in past.doubts.items()
+        for d, at in standing.doubts.items()
         if d.member in unread.get(d.view, ()) or (d.view not in read and now - at < FORGET)
     }
     return judged, MappingProxyType(_oldest(doubts | waiting))
@@ -67,9 +71,9 @@ def settle(
 
 def _oldest(doubts: dict[Difference, float]) -> dict[Difference, float]:
     """Keep the oldest of too many: they settle first, and one that settles is enough."""
-    if len(doubts) <= MAX_KEPT:
+    if len(doubts) <= MAX_STANDING:
         return doubts
-    return dict(sorted(doubts.items(), key=lambda pair: pair[1])[:MAX_KEPT])
+    return dict(sorted(doubts.items(), key=lambda pair: pair[1])[:MAX_STANDING])
 
 
 def unread_of(views: Iterable[View]) -> Unread:
@@ -83,52 +87,54 @@ def view_name(target: str) -> str:
 
 
 def carry(
-    key: str, views: Iterable[View], found: Mapping[str, Comparison], past: Standing
+    key: str, views: Iterable[View], comparisons: Mapping[str, Comparison], standing: Standing
 ) -> tuple[dict[str, Comparison], Standing]:
     """Put what was found in HA entries that were not read this time to what was found now."""
     views = tuple(views)
     if key != HA_KEY or not views:  # no copies: nothing that is read in turns
-        return dict(found), Standing(past.doubts, failovers=past.failovers)
-    compared = [v for v in views if v.target in found]
-    joined = {v.target: _with(found[v.target], v, past.replicas.get(v.target, ())) for v in compared}
+        return dict(comparisons), Standing(standing.doubts, failovers=standing.failovers)
+    compared = [v for v in views if v.target in comparisons]
+    joined = {
+        v.target: _with(comparisons[v.target], v, standing.replicas.get(v.target, ())) for v in compared
+    }
     replicas = {
         name: tuple(d for d in c.differences if d.what == "replica" and d.member in c.settled)
         for name, c in joined.items()
     }
     doubted: dict[str, set[str]] = {view_name(v.target): set() for v in compared}
-    for d in past.doubts:
+    for d in standing.doubts:
         doubted.get(d.view, set()).add(d.member)
     uncovered = {
-        v.target: _uncovered(v, past, doubted.get(view_name(v.target), set())) for v in views if v.known
+        v.target: _uncovered(v, standing, doubted.get(view_name(v.target), set())) for v in views if v.known
     }
-    return {**found, **joined}, replace(
-        past,
-        replicas=_kept(past.replicas, replicas, views),
-        uncovered=_kept(past.uncovered, uncovered, views),
+    return {**comparisons, **joined}, replace(
+        standing,
+        replicas=_carried(standing.replicas, replicas, views),
+        uncovered=_carried(standing.uncovered, uncovered, views),
     )
 
 
-def _kept(past: Mapping[str, T], fresh: Mapping[str, T], views: tuple[View, ...]) -> Mapping[str, T]:
+def _carried(earlier: Mapping[str, T], fresh: Mapping[str, T], views: tuple[View, ...]) -> Mapping[str, T]:
     """The present values, else the last values of processes that are still there."""
     here = {v.target for v in views}
-    return MappingProxyType({name: what for name, what in past.items() if name in here} | dict(fresh))
+    return MappingProxyType({name: what for name, what in earlier.items() if name in here} | dict(fresh))
 
 
-def _with(found: Comparison, v: View, before: tuple[Difference, ...]) -> Comparison:
+def _with(comparison: Comparison, v: View, before: tuple[Difference, ...]) -> Comparison:
     old = tuple(d for d in before if d.member in v.unread)
     if not old:
-        return found
+        return comparison
     names = {d.member for d in old}
-    replicas = tuple(sorted({*found.mismatched.get("replica", ()), *names}))
+    replicas = tuple(sorted({*comparison.mismatched.get("replica", ()), *names}))
     return replace(
-        found,
-        mismatched=MappingProxyType({**found.mismatched, "replica": replicas}),
-        settled=found.settled | names,
-        differences=(*old, *found.differences),
+        comparison,
+        mismatched=MappingProxyType({**comparison.mismatched, "replica": replicas}),
+        settled=comparison.settled | names,
+        differences=(*old, *comparison.differences),
     )
 
 
-def _uncovered(v: View, past: Standing, doubted: set[str]) -> frozenset[str]:
+def _uncovered(v: View, standing: Standing, doubted: set[str]) -> frozenset[str]:
     """Entries listed there that were never read from this process, or not since they left a doubt."""
-    before = past.uncovered.get(v.target)
+    before = standing.uncovered.get(v.target)
     return v.unread if before is None else (before | doubted) & v.unread

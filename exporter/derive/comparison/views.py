@@ -23,7 +23,7 @@ from exporter.model.views import Comparison, ViewFacts
 SHOWN_AFTER = 2 * DEFAULT_TIMEOUT  # seconds; a watch brings a value within moments, a busy one later
 # A constant, since every member of every view is compared with it: `State.UNHEALTHY` costs ten times as much.
 _UNHEALTHY = State.UNHEALTHY
-MAX_KNOWN = 8  # contents that further views are compared with
+MAX_CONTENTS = 8  # contents that further views are compared with
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class View:
     clock: float | None = None
     read_at: float | None = None
     content: Content | None = None  # what counts of `value`, computed once
-    asked: bool = True  # False: it was not this process's turn, so an older reading may stand in
+    had_turn: bool = True  # False: it was not this process's turn, so an older reading may stand in
     unread: frozenset[str] = frozenset()  # HA entries that are listed there but were not read this time
 
     @property
@@ -151,9 +151,9 @@ def _freshen(best: dict[str, Record], hidden: set[str], counted: dict[str, bool]
     """Put the newer records of a view into `best`, and the ids that it calls unhealthy into `hidden`. Those
     with unlisted tokens go into `counted`: pages in HTML list none.
     """
-    clock, known = v.now, best.get
+    clock, record_of = v.now, best.get
     for name, entry in _records(v):
-        record = known(name)
+        record = record_of(name)
         if record is not None and record[2] is entry:
             continue  # the very same bytes in another view
         when, deleted = entry.time or 0.0, entry.is_tombstone
@@ -234,15 +234,15 @@ class _Fingerprints:
 
     def __init__(self, peers: _Peers) -> None:
         self.peers = peers
-        self._seen: list[tuple[Content, Mark]] = []
+        self._marks: list[tuple[Content, Mark]] = []
 
     def of(self, content: Content) -> Mark:
-        for known, hashed in self._seen:
-            if _alike(content, known):
+        for earlier, hashed in self._marks:
+            if _alike(content, earlier):
                 return hashed
         hashed = self._mark(content)
-        if len(self._seen) < MAX_KNOWN:
-            self._seen.append((content, hashed))
+        if len(self._marks) < MAX_CONTENTS:
+            self._marks.append((content, hashed))
         return hashed
 
     def _mark(self, content: Content) -> Mark:
@@ -252,11 +252,11 @@ class _Fingerprints:
         return complete, (bare,) if hidden else (bare, complete)
 
 
-def _alike(content: Content, known: Content) -> bool:
+def _alike(content: Content, earlier: Content) -> bool:
     """Whether two contents certainly differ at most in heartbeats, by a cheap test."""
-    if len(content) != len(known):
+    if len(content) != len(earlier):
         return False
-    find = known.get
+    find = earlier.get
     for name, entry in content.items():
         other = find(name)
         if other is not entry and (other is None or not entry.same(other)):

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from exporter.derive.gate.cause_advice import ADVICE
-from exporter.model.findings import Finding, Told
+from exporter.model.findings import Finding, FindingKind
 from exporter.model.gate import Check, Verdict
 from exporter.model.pages import Phase
 
@@ -90,7 +90,11 @@ def warned(findings: Iterable[Finding], checks: Iterable[Check], phase: Phase | 
     failing = {check.id: check for check in checks if check.verdict is Verdict.FAILS}
     named = {finding.id for finding in found}
     found += [
-        Finding(Told(cause.id), culprits=failing[cause.check].culprits, looked=failing[cause.check].evidence)
+        Finding(
+            FindingKind(cause.id),
+            culprits=failing[cause.check].culprits,
+            looked=failing[cause.check].evidence,
+        )
         for cause in CAUSES
         if cause.check in failing and (phase is None or phase in cause.phases) and cause.id not in named
     ]

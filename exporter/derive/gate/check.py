@@ -48,36 +48,36 @@ class Registered:
     remedy: str
     doc: str
     known_by: str
-    look: Callable[[Evidence], Answer] = field(repr=False)
+    function: Callable[[Evidence], Answer] = field(repr=False)
 
-    def __call__(self, seen: Evidence) -> Check:
+    def __call__(self, evidence: Evidence) -> Check:
         """Run the function, and weigh its result."""
-        return self.weighed(self.look(seen))
+        return self.weighed(self.function(evidence))
 
-    def variant(self, look: Callable[[Evidence], Answer]) -> Registered:
+    def variant(self, function: Callable[[Evidence], Answer]) -> Registered:
         """Register the same check with another function: with more or less that counts as evidence."""
-        return replace(self, look=look)
+        return replace(self, function=function)
 
-    def weighed(self, found: Answer) -> Check:
+    def weighed(self, answer: Answer) -> Check:
         """The check with a verdict by its answer."""
-        culprits, missing = tuple(found.wrong), tuple(found.unknown)
+        culprits, missing = tuple(answer.wrong), tuple(answer.unknown)
         if culprits:
-            return self._told(Verdict.FAILS, found, culprits)
-        if missing or found.nothing:
-            listed = missing or ((found.nothing,) if found.nothing else ())
-            told = self._told(Verdict.HOLDS, found)
-            return _unknown(told, listed, vacuous=not missing)
-        good = found.good if isinstance(found.good, tuple) else (found.good,)
-        return self._told(Verdict.HOLDS, found, evidence=good)
+            return self._with_verdict(Verdict.FAILS, answer, culprits)
+        if missing or answer.nothing:
+            listed = missing or ((answer.nothing,) if answer.nothing else ())
+            passed = self._with_verdict(Verdict.HOLDS, answer)
+            return _unknown(passed, listed, vacuous=not missing)
+        good = answer.good if isinstance(answer.good, tuple) else (answer.good,)
+        return self._with_verdict(Verdict.HOLDS, answer, evidence=good)
 
-    def _told(
+    def _with_verdict(
         self,
         verdict: Verdict,
-        found: Answer,
+        answer: Answer,
         culprits: tuple[Culprit, ...] = (),
         evidence: tuple[Looked, ...] = (),
     ) -> Check:
-        remedy = found.remedy or self.remedy
+        remedy = answer.remedy or self.remedy
         return Check(
             self.id,
             self.sentence,
@@ -87,7 +87,7 @@ class Registered:
             remedy,
             self.doc,
             cure=remedy,
-            known_by=found.known_by or self.known_by,
+            known_by=answer.known_by or self.known_by,
         )
 
 
@@ -96,8 +96,8 @@ def check(
 ) -> Callable[[Callable[[Evidence], Answer]], Registered]:
     """Register a function as a check of the gate, by its id; a step of `harms` then uses it."""
 
-    def register(look: Callable[[Evidence], Answer]) -> Registered:
-        return Registered(name, sentence, remedy, doc, known_by, look)
+    def register(function: Callable[[Evidence], Answer]) -> Registered:
+        return Registered(name, sentence, remedy, doc, known_by, function)
 
     return register
 
@@ -115,8 +115,8 @@ def covered(check: Check, universe: Universe) -> Check:
     return replace(check, covered=looked)
 
 
-def _unknown(check: Check, missing: tuple[Culprit, ...], **told: Any) -> Check:
-    return replace(check, verdict=Verdict.UNKNOWN, culprits=missing, remedy=check.known_by, **told)
+def _unknown(check: Check, missing: tuple[Culprit, ...], **fields: Any) -> Check:
+    return replace(check, verdict=Verdict.UNKNOWN, culprits=missing, remedy=check.known_by, **fields)
 
 
 class Results:
@@ -125,15 +125,15 @@ class Results:
     """
 
     def __init__(self) -> None:
-        self._known: dict[CheckFunction, list[tuple[Mapping[str, object], Check]]] = {}
+        self._results: dict[CheckFunction, list[tuple[Mapping[str, object], Check]]] = {}
 
-    def of(self, function: CheckFunction, seen: Evidence) -> Check:
+    def of(self, function: CheckFunction, evidence: Evidence) -> Check:
         """The result of a check on the evidence of one migration."""
-        known = self._known.setdefault(function, [])
-        for asked, told in known:
-            if all(getattr(seen, name) == value for name, value in asked.items()):
-                return told
-        seen.asked.clear()
-        told = covered(function(seen), seen.universe)
-        known.append(({name: getattr(seen, name) for name in tuple(seen.asked)}, told))
-        return told
+        results = self._results.setdefault(function, [])
+        for properties, result in results:
+            if all(getattr(evidence, name) == value for name, value in properties.items()):
+                return result
+        evidence.properties.clear()
+        result = covered(function(evidence), evidence.universe)
+        results.append(({name: getattr(evidence, name) for name in tuple(evidence.properties)}, result))
+        return result

@@ -158,12 +158,12 @@ def _part(
     items: Iterable[tuple[Item, bool]], since: float | None = None, stores: Sequence[StoreFacts] = ()
 ) -> Part:
     """Count them. There are many thousands in a large fleet: only what was not had is made a culprit."""
-    told = dict(items)
-    unread = (item for item, had in told.items() if not had)
+    had_by_item = dict(items)
+    unread = (item for item, had in had_by_item.items() if not had)
     missing = [Culprit(kind, target, key, what=what) for what, key, target, kind in unread]
     missing += faults_of(stores)
     missing.sort(key=lambda culprit: (culprit.what, culprit.key, culprit.target))
-    return Part(len(told) + len(stores), tuple(missing), since)
+    return Part(len(had_by_item) + len(stores), tuple(missing), since)
 
 
 def _pages(what: str, had: Iterable[tuple[str, bool]]) -> Iterable[tuple[Item, bool]]:
@@ -235,8 +235,8 @@ def _is_excused(target: TargetFacts, key: str) -> bool:
 
 
 def _default_of(target: TargetFacts, key: str) -> str:
-    told = target.config.rings.get(key) if target.config else None
-    return told.default_key if told and told.default_key else key
+    ring = target.config.rings.get(key) if target.config else None
+    return ring.default_key if ring and ring.default_key else key
 
 
 @lru_cache(maxsize=1024)
@@ -253,5 +253,5 @@ def _copies(
     having = [target.name for target in up if runs_memberlist(target) and not target.recently_started]
     for key in keys:
         if key.primary == "memberlist" or key.phase >= since:
-            known = {view.target for view in key.views if view.kind == "gossip" and view.known}
-            yield from ((("gossip copy", key.key, name, Kind.UNREAD), name in known) for name in having)
+            with_copy = {view.target for view in key.views if view.kind == "gossip" and view.known}
+            yield from ((("gossip copy", key.key, name, Kind.UNREAD), name in with_copy) for name in having)

@@ -69,9 +69,9 @@ class SharedEvidence:
 
     def universe(self, keys: tuple[KeyFacts, ...]) -> Universe:
         """What there is to judge of these keys, counted once for all migrations that have the same."""
-        for counted, known in self.universes:
+        for counted, computed in self.universes:
             if counted == keys:
-                return known
+                return computed
         found = universe(self.now, keys)
         self.universes.append((keys, found))
         return found
@@ -87,13 +87,13 @@ class Own(Generic[T]):
         self._name = compute.__name__
         self.__doc__ = compute.__doc__
 
-    def __get__(self, seen: Evidence, owner: type[Evidence]) -> T:
-        if self._name not in seen.own_values:
-            outer, seen.asked = seen.asked, set()
-            seen.own_values[self._name] = self._compute(seen)
-            seen.asked = outer
-        seen.asked.add(self._name)
-        return cast("T", seen.own_values[self._name])
+    def __get__(self, evidence: Evidence, owner: type[Evidence]) -> T:
+        if self._name not in evidence.own_values:
+            outer, evidence.properties = evidence.properties, set()
+            evidence.own_values[self._name] = self._compute(evidence)
+            evidence.properties = outer
+        evidence.properties.add(self._name)
+        return cast("T", evidence.own_values[self._name])
 
 
 class Evidence:
@@ -104,14 +104,14 @@ class Evidence:
     def __init__(
         self, now: Snapshot, rules: Rules, migration: str = "", shared: SharedEvidence | None = None
     ) -> None:
-        self.now, self.rules, self.whole = now, rules, shared or SharedEvidence(now, rules)
-        self.asked: set[str] = set()
+        self.now, self.rules, self.shared = now, rules, shared or SharedEvidence(now, rules)
+        self.properties: set[str] = set()
         self.own_values: dict[str, Any] = {}
         self._migration = migration
 
     def of(self, migration: str) -> Evidence:
         """The evidence of another migration in the same snapshot."""
-        return Evidence(self.now, self.rules, migration, self.whole)
+        return Evidence(self.now, self.rules, migration, self.shared)
 
     @property
     def targets(self) -> tuple[TargetFacts, ...]:
@@ -120,37 +120,37 @@ class Evidence:
     @property
     def up(self) -> tuple[TargetFacts, ...]:
         """The processes that answer."""
-        return self.whole.up
+        return self.shared.up
 
     @property
     def in_rings(self) -> tuple[TargetFacts, ...]:
         """The processes that keep a ring or watch one: a query frontend does neither and joins nothing."""
-        return self.whole.in_rings
+        return self.shared.in_rings
 
     @property
     def with_memberlist(self) -> tuple[TargetFacts, ...]:
         """The processes that use memberlist, by their page or by a client of theirs."""
-        return self.whole.with_memberlist
+        return self.shared.with_memberlist
 
     @property
     def lonely(self) -> frozenset[str]:
         """The processes that have only their own address as seeds: after a restart each would be isolated."""
-        return self.whole.lonely
+        return self.shared.lonely
 
     @property
     def every_client(self) -> tuple[ClientFacts, ...]:
         """The KV clients of all migrations."""
-        return self.whole.clients
+        return self.shared.clients
 
     @property
     def every_moving(self) -> tuple[ClientFacts, ...]:
         """The writing clients of all migrations with a key that has not arrived."""
-        return self.whole.moving
+        return self.shared.moving
 
     @property
     def mixed(self) -> frozenset[str]:
         """The migrations with mixed primaries: a process that restarts follows one of the two stores."""
-        return self.whole.mixed
+        return self.shared.mixed
 
     @property
     def is_part(self) -> bool:
@@ -193,7 +193,7 @@ class Evidence:
         """Keys that some process of ours uses and that a step can harm: those of the migration, and the rings
         of the processes that restart. Further keys in a shared store are not judged.
         """
-        ours = self.whole.keys
+        ours = self.shared.keys
         if self._migration in ("", STORE):
             return ours
         rings = _rings_beside(self)
@@ -218,7 +218,7 @@ class Evidence:
     @Own
     def universe(self) -> Universe:
         """What there is to judge."""
-        return self.whole.universe(self.keys)
+        return self.shared.universe(self.keys)
 
     @Own
     def unattended(self) -> Mapping[str, str]:
@@ -226,7 +226,7 @@ class Evidence:
         store. The rulers, for example, may be in no list of targets. Of a shard's part another shard may
         serve them.
         """
-        found = self.whole.unattended
+        found = self.shared.unattended
         if self.is_of_all:
             return found
         return {k: store for k, store in found.items() if self.rules.migration_of(k) == self._migration}
@@ -238,11 +238,11 @@ class Evidence:
         return key.settings.period + self.rules.max_lag
 
 
-def _rings_beside(seen: Evidence) -> frozenset[str]:
+def _rings_beside(evidence: Evidence) -> frozenset[str]:
     """The keys of other migrations that processes of this one use, but for the HA tracker's, which no restart
     harms. Where no KV client moves, all of them.
     """
-    if seen.is_of_all:
+    if evidence.is_of_all:
         return frozenset()
-    touched = [t for t in seen.up if any(client.migration == seen.migration for client in t.clients)]
+    touched = [t for t in evidence.up if any(client.migration == evidence.migration for client in t.clients)]
     return frozenset(c.key for t in touched for c in t.clients if c.migration != HA_TRACKER)

@@ -211,7 +211,7 @@ STEPS = (
             Harm(MISPLACED, MEMBERS),
             Harm(
                 UNFINISHED,
-                (quorum.quorum_margin_told, quorum.settings_agree, transitions.no_long_transitions),
+                (quorum.quorum_margin_known, quorum.settings_agree, transitions.no_long_transitions),
             ),
         ),
     ),
@@ -289,7 +289,7 @@ STEPS = (
             Harm(MISPLACED, MEMBERS),
             Harm(
                 UNFINISHED,
-                (quorum.quorum_margin_told, quorum.settings_agree, transitions.no_long_transitions),
+                (quorum.quorum_margin_known, quorum.settings_agree, transitions.no_long_transitions),
             ),
             Harm(CONTENDED, (elections.ha_elections_steady,), only=HA_TRACKER),
             Harm(DATED, (clients.clocks_agree,)),
@@ -388,7 +388,7 @@ STEPS = (
                 "Rules are not evaluated any more: their query frontend is removed.",
                 (settings.remote_evaluation_off,),
             ),
-            Harm("Writes lose their quorum.", (keys.members_healthy, quorum.quorum_margin_told)),
+            Harm("Writes lose their quorum.", (keys.members_healthy, quorum.quorum_margin_known)),
             Harm(DIVERGED, (keys.views_agree,)),
             Harm(UNFINISHED, (transitions.no_long_transitions,)),
             Harm("The gossip of the rings is split or merged.", transitions.GOSSIP_IF_ANY),

@@ -12,13 +12,13 @@ from exporter.derive.gate.evidence import Evidence
 from exporter.derive.gate.harms import STEPS, Rule
 from exporter.derive.limits import Rules
 from exporter.model.facts import Fleet, Snapshot
-from exporter.model.findings import Finding, Told
+from exporter.model.findings import Finding, FindingKind
 from exporter.model.gate import Check, Step, Verdict
 from exporter.model.migration import READ_WRITE, RINGS, Migration
 from exporter.model.pages import Phase, Product
 
 # Checks that compare two readings: the first one leaves them unknown.
-NEED_TWO_LOOKS = frozenset({"gossip-port-quiet", "store-idle", "store-has-no-clients", "old-group-idle"})
+NEED_TWO_CYCLES = frozenset({"gossip-port-quiet", "store-idle", "store-has-no-clients", "old-group-idle"})
 
 
 _PATHS = (("old-read-path-present", "retire-read-path"), ("old-write-path-present", "retire-write-path"))
@@ -26,32 +26,36 @@ _PATHS = (("old-read-path-present", "retire-read-path"), ("old-write-path-presen
 
 def judge_migrations(now: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[Migration, ...]:
     """Judge every step of the snapshot's migrations, each on its own evidence."""
-    past, results = _past(now, before, rules), Results()
+    previous, results = _previous(now, before, rules), Results()
     shared = Evidence(now, rules)
-    return tuple(_judge_migration(one, shared.of(one.name), past, results) for one in now.migrations)
+    return tuple(_judge_migration(one, shared.of(one.name), previous, results) for one in now.migrations)
 
 
-def _judge_migration(migration: Migration, seen: Evidence, past: Past, results: Results) -> Migration:
+def _judge_migration(
+    migration: Migration, evidence: Evidence, previous: Previous, results: Results
+) -> Migration:
     steps = [rule for rule in STEPS if rule.is_of(migration)]
-    asked = [rule for rule in steps if _is_asked(rule, migration)]
-    functions = dict.fromkeys(f for rule in asked for f in rule.checks_of(migration.name))
-    told = {function: results.of(function, seen) for function in functions}
+    judged_rules = [rule for rule in steps if _is_judged(rule, migration)]
+    functions = dict.fromkeys(f for rule in judged_rules for f in rule.checks_of(migration.name))
+    checks = {function: results.of(function, evidence) for function in functions}
     migration = replace(
         migration,
-        findings=warned(migration.findings, told.values(), migration.phase),
+        findings=warned(migration.findings, checks.values(), migration.phase),
         next_step=migration.next_step
-        or _following(migration, {c.id: c.verdict for c in told.values()}, seen),
+        or _following(migration, {c.id: c.verdict for c in checks.values()}, evidence),
     )
-    causes = (*migration.causes, *(found.id for found in seen.now.fleet.passing))
-    told = {function: explained(check, causes) for function, check in told.items()}
+    causes = (*migration.causes, *(found.id for found in evidence.now.fleet.passing))
+    checks = {function: explained(check, causes) for function, check in checks.items()}
     judged = (
-        _judge(rule, migration, told, seen, past) if rule in asked else _unasked(rule, migration, seen.rules)
+        _judge(rule, migration, checks, evidence, previous)
+        if rule in judged_rules
+        else _unasked(rule, migration, evidence.rules)
         for rule in steps
     )
     return replace(migration, steps=tuple(judged))
 
 
-def _is_asked(rule: Rule, migration: Migration) -> bool:
+def _is_judged(rule: Rule, migration: Migration) -> bool:
     """Whether a step is judged: of a migration that has not begun, only the first one is."""
     return migration.begun or rule.phase is Phase.EXTERNAL
 
@@ -60,69 +64,75 @@ def _unasked(rule: Rule, migration: Migration, rules: Rules) -> Step:
     return Step(rule.name, False, Verdict.FAILS, (), "ahead", rules.soak, migration=migration.name)
 
 
-def _following(migration: Migration, told: Mapping[str, Verdict], seen: Evidence) -> str:
+def _following(migration: Migration, verdicts: Mapping[str, Verdict], evidence: Evidence) -> str:
     """The next step of a migration of KV clients or of groups, "" where it has ended or is unknown."""
     if migration.name == READ_WRITE:
-        return _following_of_groups(told, seen)
+        return _following_of_groups(verdicts, evidence)
     if not migration.is_of_clients:
         return ""
     return next((rule.name for rule in STEPS if rule.phase is migration.phase and rule.is_of(migration)), "")
 
 
-def _following_of_groups(told: Mapping[str, Verdict], seen: Evidence) -> str:
+def _following_of_groups(verdicts: Mapping[str, Verdict], evidence: Evidence) -> str:
     """The step that stops what the old group still has: its read path, its write path, the rest. A shard has
     no answer: what its part lacks may be in another one.
     """
-    if seen.is_part:
+    if evidence.is_part:
         return ""
     for check, step in _PATHS:
-        if told[check] is not Verdict.FAILS:  # where it is unknown, so is the next step
-            return step if told[check] is Verdict.HOLDS else ""
-    remains = told["old-group-left"] is Verdict.FAILS
-    runs = any(target.group == seen.rules.leaving for target in seen.up)
+        if verdicts[check] is not Verdict.FAILS:  # where it is unknown, so is the next step
+            return step if verdicts[check] is Verdict.HOLDS else ""
+    remains = verdicts["old-group-left"] is Verdict.FAILS
+    runs = any(target.group == evidence.rules.leaving for target in evidence.up)
     return "finish-read-write" if remains or runs else ""
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class Previous:
     """What the soak goes by: the steps as they were, why nothing of them counts, and what was read."""
 
     steps: Mapping[tuple[str, str], Step]
     broken: Finding | None
-    read: soak.Reads
+    reads: soak.Reads
 
 
-def _past(now: Snapshot, before: Snapshot | None, rules: Rules) -> Past:
+def _previous(now: Snapshot, before: Snapshot | None, rules: Rules) -> Previous:
     broken = soak.interrupted(now, before, rules)
     steps = {(step.migration, step.name): step for step in before.steps} if before else {}
-    return Past(steps, broken, soak.reads(now, before, rules.soak))
+    return Previous(steps, broken, soak.reads(now, before, rules.soak))
 
 
 def _judge(
-    rule: Rule, migration: Migration, told: Mapping[CheckFunction, Check], seen: Evidence, past: Past
+    rule: Rule,
+    migration: Migration,
+    results: Mapping[CheckFunction, Check],
+    evidence: Evidence,
+    previous: Previous,
 ) -> Step:
-    was = past.steps.get((migration.name, rule.name))
-    old = {check.id: check for check in was.checks} if was and not past.broken else {}
-    plain = (told[function] for function in rule.checks_of(migration.name))
-    timed = [soak.carried(one, old.get(one.id), past.read, seen.now.at) for one in plain]
+    was = previous.steps.get((migration.name, rule.name))
+    old = {check.id: check for check in was.checks} if was and not previous.broken else {}
+    plain = (results[function] for function in rule.checks_of(migration.name))
+    timed = [soak.carried(one, old.get(one.id), previous.reads, evidence.now.at) for one in plain]
     checks = tuple(sorted(timed, key=lambda check: bool(check.cause)))  # what is an effect comes last
     verdict = _overall(checks)
-    held_from = max((check.since or seen.now.at for check in checks), default=seen.now.at)
-    soaked = seen.now.at - held_from if verdict is Verdict.HOLDS else 0.0
+    passed_from = max((check.since or evidence.now.at for check in checks), default=evidence.now.at)
+    soaked = evidence.now.at - passed_from if verdict is Verdict.HOLDS else 0.0
     looks = min((check.looks for check in checks), default=0)
-    if seen.is_part and verdict is Verdict.HOLDS:
+    if evidence.is_part and verdict is Verdict.HOLDS:
         verdict = Verdict.UNKNOWN  # the remaining parts may differ
-    enough = soaked >= seen.rules.soak and (looks >= soak.LEAST_LOOKS or not seen.rules.soak)
+    enough = soaked >= evidence.rules.soak and (looks >= soak.LEAST_LOOKS or not evidence.rules.soak)
     is_open = verdict is Verdict.HOLDS and enough
-    since = (was.open_since if was and was.open and not past.broken else seen.now.at) if is_open else None
-    broken, broken_at = _broken(checks, old, was, past, seen.now.at)
+    since = (
+        (was.open_since if was and was.open and not previous.broken else evidence.now.at) if is_open else None
+    )
+    broken, broken_at = _broken(checks, old, was, previous, evidence.now.at)
     return Step(
         name=rule.name,
         open=is_open,
         verdict=verdict,
         checks=checks,
         place=place_of(rule, migration.phase),
-        soak=seen.rules.soak,
+        soak=evidence.rules.soak,
         open_since=since,
         soaked_for=soaked,
         broken=broken,
@@ -132,18 +142,18 @@ def _judge(
 
 
 def _broken(
-    checks: tuple[Check, ...], old: Mapping[str, Check], was: Step | None, past: Past, at: float
+    checks: tuple[Check, ...], old: Mapping[str, Check], was: Step | None, previous: Previous, at: float
 ) -> tuple[Finding | None, float | None]:
     """What broke the soak last, and when: now, or in an earlier cycle."""
     lapsed = [check for check in checks if check.since is None and check.paused is None]
     fresh = [c for c in lapsed if c.id in old and (old[c.id].since or old[c.id].paused) is not None]
-    if was is not None and (past.broken or fresh):
-        return past.broken or _failed(fresh[0]), at
+    if was is not None and (previous.broken or fresh):
+        return previous.broken or _failed(fresh[0]), at
     return (was.broken, was.broken_at) if was else (None, None)
 
 
 def _failed(check: Check) -> Finding:
-    kind = Told.CHECK_UNKNOWN if check.verdict is Verdict.UNKNOWN else Told.CHECK_FAILED
+    kind = FindingKind.CHECK_UNKNOWN if check.verdict is Verdict.UNKNOWN else FindingKind.CHECK_FAILED
     return Finding(kind, check.id, culprits=check.culprits, looked=check.evidence)
 
 
@@ -166,8 +176,8 @@ def blank(name: str, migration: str = "") -> Step:
     """
     migration = migration or next((rule.migration for rule in STEPS if rule.name == name), "") or RINGS
     nothing = nothing_read(migration)
-    past = _past(nothing.now, None, nothing.rules)
-    judged = _judge_migration(Migration(migration), nothing, past, Results())
+    previous = _previous(nothing.now, None, nothing.rules)
+    judged = _judge_migration(Migration(migration), nothing, previous, Results())
     return {step.name: step for step in judged.steps}[name]
 
 

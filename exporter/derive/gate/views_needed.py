@@ -14,8 +14,8 @@ def are_views_needed(snapshot: Snapshot | None) -> bool:
     """
     if snapshot is None or not snapshot.migrations:
         return False
-    asked = (one for one in snapshot.migrations if one.begun or one is snapshot.leading)
-    return any(_compares(one) for one in asked if one.name != STORE or snapshot.stores)
+    begun = (one for one in snapshot.migrations if one.begun or one is snapshot.leading)
+    return any(_compares(one) for one in begun if one.name != STORE or snapshot.stores)
 
 
 def _compares(migration: Migration) -> bool:

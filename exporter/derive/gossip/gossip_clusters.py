@@ -63,44 +63,44 @@ def _mutual(lists: Lists) -> list[set[str]]:
     together: they list themselves in it, and so each other.
     """
     same: dict[frozenset[str], set[str]] = {}
-    for name, seen in lists.sees.items():
-        if name in lists.steady and name in seen:
-            same.setdefault(seen, set()).add(name)
+    for name, listed in lists.sees.items():
+        if name in lists.steady and name in listed:
+            same.setdefault(listed, set()).add(name)
     waiting = list(same.items())
     found: list[set[str]] = []
     while waiting:
         some, queue = set[str](), [waiting.pop()]
         while queue:
-            seen, names = queue.pop()
+            listed, names = queue.pop()
             some |= names
             far: list[tuple[frozenset[str], set[str]]] = []
             for theirs, others in waiting:
-                apart = seen.isdisjoint(others) or names.isdisjoint(theirs)
+                apart = listed.isdisjoint(others) or names.isdisjoint(theirs)
                 (far if apart else queue).append((theirs, others))
             waiting = far
         found.append(some)
     return sorted(found, key=lambda names: (-len(names), min(names)))
 
 
-def _doubts(found: list[set[str]], lists: Lists) -> set[str]:
+def _doubts(groups: list[set[str]], lists: Lists) -> set[str]:
     """The processes with a listing in one direction only, as for a moment in a join or a departure."""
-    if len(found) < 2:
+    if len(groups) < 2:
         return set()
-    single = {name for some in found if len(some) == 1 for name in some}
-    steady = set().union(*found)
+    single = {name for some in groups if len(some) == 1 for name in some}
+    steady = set().union(*groups)
     listed = {name: {viewer for viewer in steady if name in lists.sees[viewer]} - {name} for name in single}
     return {name for name in single if listed[name] or (lists.sees[name] & steady) - {name}}
 
 
-def _attach(name: str, found: list[set[str]], lists: Lists) -> bool:
+def _attach(name: str, groups: list[set[str]], lists: Lists) -> bool:
     """Put a process to those that it lists most of, or that list it; False where there are none."""
     counts = [
         len(lists.sees[name] & some) or sum(1 for other in some if name in lists.sees.get(other, ()))
-        for some in found
+        for some in groups
     ]
     if not any(counts):
         return False
-    found[counts.index(max(counts))].add(name)
+    groups[counts.index(max(counts))].add(name)
     return True
 
 
@@ -119,16 +119,16 @@ def _overlapping(names: Iterable[str], lists: Lists) -> list[set[str]]:
     return [mine for mine, _ in groups]
 
 
-def short(found: Components, lists: Lists) -> Mapping[str, ShortList]:
+def short(groups: Components, lists: Lists) -> Mapping[str, ShortList]:
     """The processes that do not list every process of their cluster."""
-    told: dict[str, ShortList] = {}
-    for cluster in found.clusters:
-        peers = (lists.steady & set(cluster)) - found.doubts
-        lacking = {seen: peers - seen for seen in {lists.sees[name] for name in peers}}
+    short_lists: dict[str, ShortList] = {}
+    for cluster in groups.clusters:
+        peers = (lists.steady & set(cluster)) - groups.doubts
+        lacking = {listed: peers - listed for listed in {lists.sees[name] for name in peers}}
         for name in sorted(peers):
             if lacks := lacking[lists.sees[name]] - {name}:
-                told[name] = ShortList(len(peers) - len(lacks), len(peers), lacks)
-    return MappingProxyType(told)
+                short_lists[name] = ShortList(len(peers) - len(lacks), len(peers), lacks)
+    return MappingProxyType(short_lists)
 
 
 def lasting(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> GossipFacts | None:
@@ -138,14 +138,14 @@ def lasting(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> 
     """
     if gossip is None or not gossip.short:
         return gossip
-    past = before.gossip.short if before is not None and before.gossip is not None else {}
+    earlier = before.gossip.short if before is not None and before.gossip is not None else {}
     dated: dict[str, ShortList] = {}
-    for name, told in gossip.short.items():
-        old = past.get(name)
-        same = told.lacks & old.lacks if old is not None else frozenset[str]()
+    for name, short_list in gossip.short.items():
+        old = earlier.get(name)
+        same = short_list.lacks & old.lacks if old is not None else frozenset[str]()
         since = min(old.since, now) if old is not None and same else now  # a clock may be set back
-        wrong = told.count <= SMALL * told.of or now - since >= SPREADS
-        dated[name] = replace(told, lacks=same or told.lacks, since=since, wrong=wrong)
+        wrong = short_list.count <= SMALL * short_list.of or now - since >= SPREADS
+        dated[name] = replace(short_list, lacks=same or short_list.lacks, since=since, wrong=wrong)
     return replace(gossip, short=MappingProxyType(dated))
 
 
@@ -153,8 +153,8 @@ def parted(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> G
     """Date the doubts, and part those from their cluster that stay longer than a join takes to spread."""
     if gossip is None or not gossip.doubts:
         return gossip
-    past = before.gossip.doubts if before is not None and before.gossip is not None else {}
-    dated = {name: min(past.get(name) or now, now) for name in gossip.doubts}
+    doubts = before.gossip.doubts if before is not None and before.gossip is not None else {}
+    dated = {name: min(doubts.get(name) or now, now) for name in gossip.doubts}
     stayed = {name for name, since in dated.items() if now - since >= SPREADS}
     remaining = [tuple(name for name in cluster if name not in stayed) for cluster in gossip.clusters]
     clusters = [cluster for cluster in remaining if cluster] + [(name,) for name in stayed]

@@ -17,20 +17,20 @@ from exporter.model.pages import ProcessConfig
 from exporter.products.registry import PRODUCTS
 
 _PARTS = re.compile(r"[A-Za-z0-9]+|[^A-Za-z0-9]+")
-UNLABELLED, OPEN, LABELLED, ENFORCED, NOT_KNOWN = "unlabelled", "open", "labelled", "enforced", "unknown"
-STAGES = (UNLABELLED, OPEN, LABELLED, ENFORCED, NOT_KNOWN)
+UNLABELLED, OPEN, LABELLED, ENFORCED, UNKNOWN = "unlabelled", "open", "labelled", "enforced", "unknown"
+STAGES = (UNLABELLED, OPEN, LABELLED, ENFORCED, UNKNOWN)
 _MOST_PARTS = 40
 _SHORTEST = 3  # a name shorter than this is part of too many names
 
 
-def attributed(rejections: Iterable[Rejection], known: Iterable[Identity]) -> tuple[Rejection, ...]:
+def attributed(rejections: Iterable[Rejection], identities: Iterable[Identity]) -> tuple[Rejection, ...]:
     """Rejections by process, where a log's name identifies it; else by the log's own name.
 
     A log is a process's by its complete name, as a pod's, or if it has the name between separators, as the
     file `003-cortex-1.log` does. The longest such name decides, and one that two processes share decides
     nothing.
     """
-    names = _unique_names(known)
+    names = _unique_names(identities)
     counts: Counter[tuple[str, str, str]] = Counter()
     for found in rejections:
         target = names.get(found.target) or _within(found.target, names) or found.target
@@ -38,9 +38,9 @@ def attributed(rejections: Iterable[Rejection], known: Iterable[Identity]) -> tu
     return tuple(Rejection(*what, count) for what, count in sorted(counts.items()))
 
 
-def _unique_names(known: Iterable[Identity]) -> Mapping[str, str]:
+def _unique_names(identities: Iterable[Identity]) -> Mapping[str, str]:
     owners: dict[str, set[str]] = {}
-    for identity in known:
+    for identity in identities:
         for name in identity.names:
             owners.setdefault(name, set()).add(identity.target)
     return {name: next(iter(targets)) for name, targets in owners.items() if len(targets) == 1}
@@ -100,7 +100,7 @@ def oddity(label: str) -> Culprit | None:
         (Kind.LABEL_PADDED, label.strip() != label),
         (Kind.LABEL_BY_CASE, _is_default_but_for_case(label)),
     )
-    return next((Culprit(kind) for kind, holds in rows if holds), None)
+    return next((Culprit(kind) for kind, applies in rows if applies), None)
 
 
 def _is_default_but_for_case(label: str) -> bool:
@@ -132,7 +132,7 @@ def stage_of(config: ProcessConfig | None) -> str:
     """In which stage one process is, by its configuration."""
     label, verifies = label_of(config), _verifies(config) if config else None
     if label is None or verifies is None:
-        return NOT_KNOWN
+        return UNKNOWN
     if verifies:
         return UNLABELLED if is_blank(label) else ENFORCED
     return OPEN if is_blank(label) else LABELLED
@@ -140,37 +140,37 @@ def stage_of(config: ProcessConfig | None) -> str:
 
 def _stage(by_stage: Mapping[str, list[str]]) -> str:
     """The earliest stage of any process; unknown if one's is not."""
-    if by_stage[NOT_KNOWN]:
-        return NOT_KNOWN
-    return next((stage for stage in STAGES if by_stage[stage]), NOT_KNOWN)
+    if by_stage[UNKNOWN]:
+        return UNKNOWN
+    return next((stage for stage in STAGES if by_stage[stage]), UNKNOWN)
 
 
 def _conflicts(up: Iterable[TargetFacts]) -> tuple[LabelConflict, ...]:
     """Which processes drop each other's packets: a process that verifies drops every label but its own."""
     named = sorted(up, key=lambda target: target.name)
-    told = [(t.name, label_of(t.config), _verifies(t.config)) for t in named if t.config]
+    labelled = [(t.name, label_of(t.config), _verifies(t.config)) for t in named if t.config]
     having: dict[str, list[str]] = {}
-    for name, label, _ in told:
+    for name, label, _ in labelled:
         if label is not None:
             having.setdefault(label, []).append(name)
     carriers = {label: tuple(having[label]) for label in sorted(having)}
-    others = {label: {o: names for o, names in carriers.items() if o != label} for label in carriers}
+    foreign = {label: {o: names for o, names in carriers.items() if o != label} for label in carriers}
     return tuple(
-        LabelConflict(name, label, others[label])
-        for name, label, verifies in told
-        if label is not None and verifies and others[label]
+        LabelConflict(name, label, foreign[label])
+        for name, label, verifies in labelled
+        if label is not None and verifies and foreign[label]
     )
 
 
-def _next(found: LabelRollout, labels: set[str]) -> tuple[LabelStep, tuple[str, ...]]:
+def _next(current: LabelRollout, labels: set[str]) -> tuple[LabelStep, tuple[str, ...]]:
     """What to do next, and on which processes: the first row that applies."""
-    names = found.stages
-    differ = len(labels) > 1 or found.unexpected
-    wrong = found.conflicts and set(found.unexpected) & set(names[ENFORCED])
+    names = current.stages
+    differ = len(labels) > 1 or current.unexpected
+    wrong = current.conflicts and set(current.unexpected) & set(names[ENFORCED])
     rows = (
-        (wrong, LabelStep.CORRECT, found.unexpected),
-        (found.conflicts, LabelStep.STOP_DROPPING, (*names[UNLABELLED], *names[ENFORCED])),
-        (names[NOT_KNOWN], LabelStep.READ, names[NOT_KNOWN]),
+        (wrong, LabelStep.CORRECT, current.unexpected),
+        (current.conflicts, LabelStep.STOP_DROPPING, (*names[UNLABELLED], *names[ENFORCED])),
+        (names[UNKNOWN], LabelStep.READ, names[UNKNOWN]),
         (names[UNLABELLED], LabelStep.UNVERIFY, names[UNLABELLED]),
         (names[OPEN], LabelStep.SET, names[OPEN]),
         (differ and names[ENFORCED], LabelStep.UNVERIFY_OTHER, names[ENFORCED]),
@@ -178,4 +178,4 @@ def _next(found: LabelRollout, labels: set[str]) -> tuple[LabelStep, tuple[str, 
         (names[LABELLED], LabelStep.VERIFY, names[LABELLED]),
         (names[ENFORCED], LabelStep.DONE, ()),
     )
-    return next(((step, those) for holds, step, those in rows if holds), (LabelStep.NONE, ()))
+    return next(((step, those) for applies, step, those in rows if applies), (LabelStep.NONE, ()))

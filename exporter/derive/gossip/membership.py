@@ -25,25 +25,25 @@ STAYS = 120.0  # seconds; a restarted process leaves its former self in member l
 
 
 def gossip_of(
-    seen: Observation, identity: Identity, values: Mapping[str, Value], clock: float | None
+    observation: Observation, identity: Identity, values: Mapping[str, Value], clock: float | None
 ) -> GossipTarget | None:
     """The gossip of one process; `None` where it has no memberlist or did not answer.
 
     `values` are its gossip copies by key, `clock` its own time.
     """
-    page = seen.gossip.page.value
+    page = observation.gossip.page.value
     if page is None:
         return None
-    config = seen.config.value
+    config = observation.config.value
     census = census_of(page.members)
-    metrics = seen.metrics.value
+    metrics = observation.metrics.value
     quiet = {key for key, value in values.items() if _is_quiet(value, page.now or clock)}
     score = metrics.health_score if metrics and metrics.health_score is not None else page.health_score
     return GossipTarget(
         members=page.members,
         states=census.states,
         health_score=None if score is None else float(score),
-        heard=_newest_of_others(values.values(), identity, page.now or clock),
+        heartbeat_age=_newest_heartbeat(values.values(), identity, page.now or clock),
         own_member=identity.member,
         keys=tuple(sorted(key for key, what in page.keys.items() if not what.deleted)),
         isolated=census.alive <= {identity.member},
@@ -66,7 +66,7 @@ def _configured(config: ProcessConfig | None) -> dict[str, object]:
     }
 
 
-def _newest_of_others(values: Iterable[Value], identity: Identity, clock: float | None) -> float | None:
+def _newest_heartbeat(values: Iterable[Value], identity: Identity, clock: float | None) -> float | None:
     """Age of the newest heartbeat of another process: it shows an isolated process."""
     if clock is None:
         return None
@@ -80,7 +80,7 @@ def _newest_of_others(values: Iterable[Value], identity: Identity, clock: float 
     return max(0.0, clock - max(times)) if times else None
 
 
-def with_heard(
+def with_heartbeat_ages(
     gossip: GossipFacts | None, targets: Iterable[TargetFacts], keys: Iterable[KeyFacts], now: float
 ) -> GossipFacts | None:
     """Add the age of the newest heartbeat of any other member in each process's copies, seconds, or by its
@@ -95,8 +95,9 @@ def with_heard(
         for name, (target, own) in having.items()
         if own.isolated and len(having) > 1 and target.started is not None
     }
-    told = {name: own.heard for name, (_, own) in having.items() if own.heard is not None}
-    return replace(gossip, heard=MappingProxyType(_heard_by_metrics(keys, having) | since_start | told))
+    own_ages = {name: own.heartbeat_age for name, (_, own) in having.items() if own.heartbeat_age is not None}
+    ages = _ages_by_metrics(keys, having) | since_start | own_ages
+    return replace(gossip, heartbeat_ages=MappingProxyType(ages))
 
 
 def with_spread(
@@ -108,8 +109,8 @@ def with_spread(
     """
     if gossip is None:
         return None
-    told = (v.staleness for key in keys for v in key.views if v.kind == "gossip" and v.judged)
-    behind = [seconds for seconds in told if seconds is not None and seconds <= DEFAULT_TIMEOUT]
+    delays = (v.staleness for key in keys for v in key.views if v.kind == "gossip" and v.judged)
+    behind = [seconds for seconds in delays if seconds is not None and seconds <= DEFAULT_TIMEOUT]
     current, old = max(behind, default=None), before.spread if before is not None else None
     at = before.spread_at if before is not None else now
     if old is not None and now - at <= SPREAD_WINDOW and (current is None or old >= current):
@@ -117,7 +118,7 @@ def with_spread(
     return replace(gossip, spread=current, spread_at=now)
 
 
-def _heard_by_metrics(keys: Iterable[KeyFacts], having: Collection[str]) -> dict[str, float]:
+def _ages_by_metrics(keys: Iterable[KeyFacts], having: Collection[str]) -> dict[str, float]:
     """Of each ring that has memberlist as its primary the newest heartbeat, and how far a process's metrics
     are behind those of most.
     """
@@ -128,9 +129,9 @@ def _heard_by_metrics(keys: Iterable[KeyFacts], having: Collection[str]) -> dict
         newest = nsmallest(2, ((max(0.0, m.age), m.target) for m in key.members if m.age is not None))
         for view in key.views:
             if view.kind == "metrics" and view.staleness is not None and view.target in having:
-                others = [age for age, whose in newest if whose != view.target]
-                if others:
-                    age = others[0] + view.staleness
+                ages = [age for age, whose in newest if whose != view.target]
+                if ages:
+                    age = ages[0] + view.staleness
                     found[view.target] = min(age, found.get(view.target, age))
     return found
 
@@ -148,7 +149,7 @@ def _is_quiet(value: Value, clock: float | None) -> bool:
 
 def judge_gossip(
     targets: Iterable[TargetFacts],
-    known: Iterable[Identity],
+    identities: Iterable[Identity],
     product: Product,
     rules: Rules,
     ha: HaKeys | None = None,
@@ -158,16 +159,16 @@ def judge_gossip(
     having = {t.name: t.gossip for t in all_targets if t.gossip is not None}
     if not having:
         return None
-    ids = {identity.target: identity for identity in known}
+    ids = {identity.target: identity for identity in identities}
     judged = {t.name for t in all_targets if not t.recently_started}
     members = {name: ids[name].member for name in having if name in ids}
-    sees = _seen_by_each(having, [ids[name] for name in having if name in ids])
+    sees = _listed_by_each(having, [ids[name] for name in having if name in ids])
     steady = frozenset(judged & {name for name, own in members.items() if own})
     alive = {name: census_of(gossip.members).alive for name, gossip in having.items()}
     lists = Lists(sees, alive, steady)
     found = components(lists, judged)
     unknown, namesakes = _unknown_members(having, ids.values(), rules)
-    told = {target.name: target.config for target in all_targets if target.up and target.config}
+    configs = {target.name: target.config for target in all_targets if target.up and target.config}
     listed = frozenset(key for gossip in having.values() for key in gossip.keys)
     unused = unused_keys(listed, all_targets, product, ha or HaKeys())
     return GossipFacts(
@@ -181,8 +182,8 @@ def judge_gossip(
         unknown_keys=tuple(unused),
         foreign_keys=tuple(key for key, foreign in unused.items() if foreign),
         remains=_remains(tuple(unused), having.values()),
-        labels=_by_label(told),
-        unverified=tuple(sorted(n for n, config in told.items() if config.label_verification_disabled)),
+        labels=_by_label(configs),
+        unverified=tuple(sorted(n for n, config in configs.items() if config.label_verification_disabled)),
         unread=tuple(sorted(t.name for t in all_targets if _unread(t))),
         rollout=rollout(all_targets, rules.label),
     )
@@ -202,17 +203,17 @@ def _unread(target: TargetFacts) -> bool:
     return any(p.name == "/memberlist" and p.outcome is Outcome.FAILED for p in target.pages)
 
 
-def _seen_by_each(
-    having: Mapping[str, GossipTarget], known: Iterable[Identity]
+def _listed_by_each(
+    having: Mapping[str, GossipTarget], identities: Iterable[Identity]
 ) -> Mapping[str, frozenset[str]]:
     """The processes with a member in each process's list; the same set for the same list."""
     lists = each_once(gossip.members for gossip in having.values())
-    spots = {i.target: (bare(i.member), i.place) for i in known if i.member}
-    seen = {at: _seen_in(census_of(listed), spots) for at, listed in lists.items()}
-    return {name: seen[id(gossip.members)] for name, gossip in having.items()}
+    spots = {i.target: (bare(i.member), i.place) for i in identities if i.member}
+    listed_here = {at: _listed_in(census_of(listed), spots) for at, listed in lists.items()}
+    return {name: listed_here[id(gossip.members)] for name, gossip in having.items()}
 
 
-def _seen_in(census: Census, spots: Mapping[str, Spot]) -> frozenset[str]:
+def _listed_in(census: Census, spots: Mapping[str, Spot]) -> frozenset[str]:
     """The processes with a member, or a former self in the same place, in state alive in a list."""
     return frozenset(target for target, spot in spots.items() if spot in census.spots)
 
@@ -225,18 +226,19 @@ def _absent(sees: Mapping[str, frozenset[str]], judged: frozenset[str]) -> tuple
         sorted(
             name
             for name in sees
-            if name in judged and not any(name in others for viewer, others in sees.items() if viewer != name)
+            if name in judged
+            and not any(name in listed_there for viewer, listed_there in sees.items() if viewer != name)
         )
     )
 
 
 def _unknown_members(
-    having: Mapping[str, GossipTarget], known: Iterable[Identity], rules: Rules
+    having: Mapping[str, GossipTarget], identities: Iterable[Identity], rules: Rules
 ) -> tuple[tuple[UnknownMember, ...], tuple[UnknownMember, ...]]:
     """Members that are no process of ours and that no `expected_members` pattern matches; apart from them
     those that have the name of one.
     """
-    ours = OwnMembers.of(known)
+    ours = OwnMembers.of(identities)
     found: dict[str, tuple[GossipMember, list[str]]] = {}
     strange: dict[int, list[GossipMember]] = {}
     for viewer, gossip in having.items():
@@ -258,8 +260,8 @@ def outstayed(gossip: GossipFacts | None, before: Snapshot | None, now: float) -
     """Date the namesakes; those that outstay a process's former self count among `unknown`."""
     if gossip is None or not gossip.namesakes:
         return gossip
-    past = before.gossip.namesakes if before is not None and before.gossip is not None else ()
-    since = {namesake.name: namesake.since for namesake in past}
+    namesakes = before.gossip.namesakes if before is not None and before.gossip is not None else ()
+    since = {namesake.name: namesake.since for namesake in namesakes}
     dated = tuple(replace(one, since=min(since.get(one.name) or now, now)) for one in gossip.namesakes)
     stayed = (one for one in dated if one.since is not None and now - one.since >= STAYS)
     unknown = sorted((*gossip.unknown, *stayed), key=lambda member: member.name)
@@ -276,11 +278,11 @@ class OwnMembers:
     hidden: frozenset[str]
 
     @classmethod
-    def of(cls, known: Iterable[Identity]) -> OwnMembers:
+    def of(cls, identities: Iterable[Identity]) -> OwnMembers:
         """Take names and places out of the processes' identities."""
         places: dict[str, set[Endpoint]] = {}
         hidden: set[str] = set()
-        for identity in known:
+        for identity in identities:
             if not identity.member:
                 hidden |= identity.names
             for name in {identity.member, *identity.names} if identity.member else ():
@@ -311,8 +313,8 @@ def _remains(keys: tuple[str, ...], gossips: Iterable[GossipTarget]) -> tuple[st
     """Of the unknown keys, those without a current member in every copy that was read. Of a key that several
     processes list, more than one copy was read.
     """
-    told = tuple(gossips)
-    listed = Counter(key for gossip in told for key in gossip.keys)
-    quiet = Counter(key for gossip in told for key in gossip.quiet_keys)
-    busy = {key for gossip in told for key in gossip.busy_keys}
+    lists = tuple(gossips)
+    listed = Counter(key for gossip in lists for key in gossip.keys)
+    quiet = Counter(key for gossip in lists for key in gossip.quiet_keys)
+    busy = {key for gossip in lists for key in gossip.busy_keys}
     return tuple(key for key in keys if key not in busy and quiet[key] >= min(2, max(1, listed[key])))

@@ -36,10 +36,10 @@ class Names:
         """A default key as it stands in the stores of a process with this configuration."""
         if not key or key == HA_KEY:
             return key
-        told = config.rings if config else {}
-        if key in told and told[key].default_key == key:
+        rings = config.rings if config else {}
+        if key in rings and rings[key].default_key == key:
             return key  # nearly always
-        actual = next((name for name, ring in told.items() if ring.default_key == key), "")
+        actual = next((name for name, ring in rings.items() if ring.default_key == key), "")
         return actual or self.aliases.get(key, key)
 
     def default(self, key: str) -> str:
@@ -54,7 +54,7 @@ def names_of(
     this one has no evidence against them.
     """
     stores = tuple(store for store in stores if store.outcome is Outcome.OK)
-    configs = [seen.config.value for seen in observed if seen.config.value is not None]
+    configs = [observation.config.value for observation in observed if observation.config.value is not None]
     values = tuple(values_in(observed, stores))
     ha = ha_keys(configs, before.ha.learned(), values, _tracked(observed))
     aliases = dict(before.aliases)
@@ -67,30 +67,36 @@ def names_of(
 
 def values_in(observed: Iterable[Observation], stores: Iterable[StoreContent]) -> Iterator[tuple[str, Value]]:
     """Everything that was read of gossip copies and stores, by key."""
-    for seen in observed:
-        yield from ((key, page.value) for key, page in seen.gossip.values.items() if page.value is not None)
+    for observation in observed:
+        yield from (
+            (key, page.value) for key, page in observation.gossip.values.items() if page.value is not None
+        )
     for store in stores:
         yield from store.values.items()
 
 
 def _tracked(observed: Iterable[Observation]) -> frozenset[str]:
-    pages = [seen.tracker.value for seen in observed if seen.tracker is not None and seen.tracker.value]
+    pages = [
+        observation.tracker.value
+        for observation in observed
+        if observation.tracker is not None and observation.tracker.value
+    ]
     return frozenset(f"{entry.user}/{entry.cluster}" for page in pages for entry in page.entries)
 
 
 def _shown(observed: Iterable[Observation], product: Product) -> Mapping[str, list[Content]]:
     """The pages' content of rings without a name in their process's configuration, by default key."""
     found: dict[str, list[Content]] = defaultdict(list)
-    for seen in observed:
-        told = seen.config.value.by_default if seen.config.value else {}
-        shows = seen.metrics.value.product if seen.metrics.value else Product.UNKNOWN
+    for observation in observed:
+        defaults = observation.config.value.by_default if observation.config.value else {}
+        shows = observation.metrics.value.product if observation.metrics.value else Product.UNKNOWN
         shows = shows if shows is not Product.UNKNOWN else product
-        if not (seen.rings or seen.partitions) or _keys_shown(shows) <= told.keys():
+        if not (observation.rings or observation.partitions) or _keys_shown(shows) <= defaults.keys():
             continue  # nearly always
         for page in pages_of(shows):
-            if page.key in told or len(found[page.key]) == PAGES_COMPARED:
+            if page.key in defaults or len(found[page.key]) == PAGES_COMPARED:
                 continue
-            if content := _page(seen, page):
+            if content := _page(observation, page):
                 found[page.key].append(content)
     return {key: contents for key, contents in found.items() if contents}
 
@@ -100,8 +106,8 @@ def _keys_shown(product: Product) -> frozenset[str]:
     return frozenset(page.key for page in pages_of(product))
 
 
-def _page(seen: Observation, known: RingPage) -> Content:
-    page = seen.ring_page(known.path)
+def _page(observation: Observation, ring_page: RingPage) -> Content:
+    page = observation.ring_page(ring_page.path)
     return _content(page.value) if page is not None and page.value is not None else {}
 
 
@@ -119,11 +125,11 @@ def _tokens(member: Member) -> str:
 
 def _by_configs(shown: Iterable[str], configs: Iterable[ProcessConfig]) -> Mapping[str, str]:
     """The name that all configurations that were read give to a ring, where they agree."""
-    said: dict[str, set[str]] = defaultdict(set)
+    names: dict[str, set[str]] = defaultdict(set)
     for config in configs:
         for name, ring in config.rings.items():
-            said[ring.default_key].add(name)
-    return {key: next(iter(said[key])) for key in shown if len(said.get(key, ())) == 1}
+            names[ring.default_key].add(name)
+    return {key: next(iter(names[key])) for key in shown if len(names.get(key, ())) == 1}
 
 
 def _by_content(shown: Mapping[str, list[Content]], values: Mapping[str, Value]) -> Mapping[str, str]:
@@ -155,5 +161,5 @@ def _same(key: str, page: Content, contents: Mapping[str, Content]) -> str:
 @lru_cache(maxsize=4096)
 def _default_of(name: str) -> str:
     """The key of the products' tables that a name is or ends in, behind a prefix; "" for other names."""
-    known = (key for key in RING_KEYS if name == key or name.endswith(f"/{key}"))
-    return max(known, key=len, default="")
+    matching = (key for key in RING_KEYS if name == key or name.endswith(f"/{key}"))
+    return max(matching, key=len, default="")

@@ -29,8 +29,8 @@ def named_prefixes(targets: Iterable[TargetFacts]) -> frozenset[str]:
 def mostly_named(targets: Iterable[TargetFacts]) -> frozenset[str]:
     """The stored keys that more than half of the configurations name: a single one proves nothing."""
     configs = configs_of(targets)
-    said = Counter(chain.from_iterable(config.rings for config in configs))
-    return frozenset(key for key, count in said.items() if 2 * count > len(configs))
+    counts = Counter(chain.from_iterable(config.rings for config in configs))
+    return frozenset(key for key, count in counts.items() if 2 * count > len(configs))
 
 
 def uncovered(read: tuple[str, ...], targets: Iterable[TargetFacts], keys: Iterable[str]) -> tuple[str, ...]:
@@ -56,10 +56,10 @@ def tails_of(product: Product) -> frozenset[str]:
 
 def is_foreign(key: str, product: Product) -> bool:
     """Whether only other products have a key of this name, with any prefix."""
-    others = (other for other in Product if other not in (product, Product.UNKNOWN))
+    other_products = (other for other in Product if other not in (product, Product.UNKNOWN))
     if product is Product.UNKNOWN or tail(key) in tails_of(product):
         return False
-    return any(tail(key) in tails_of(other) for other in others)
+    return any(tail(key) in tails_of(other) for other in other_products)
 
 
 def unused_keys(
@@ -72,13 +72,13 @@ def unused_keys(
     targets = tuple(target for target in targets if target.up)
     if product is Product.UNKNOWN:
         return {}
-    told = all(target.config is not None and target.config.rings for target in targets)
+    all_read = all(target.config is not None and target.config.rings for target in targets)
     prefixes = tuple(named_prefixes(targets))
 
     def is_ours(key: str) -> bool:
         if key == HA_KEY:
             return product in TRACKING
-        near = not told or key in known_keys(product) or key.startswith(prefixes)
+        near = not all_read or key in known_keys(product) or key.startswith(prefixes)
         return near and tail(key) in tails_of(product)
 
     left = [key for key in sorted(map(ha.canonical, listed)) if not is_ours(key)]

@@ -60,35 +60,35 @@ class Identity:
 def identities(observed: Iterable[Observation]) -> tuple[Identity, ...]:
     """Each answering process's identity, with its own gossip member if it can be identified."""
     observed = tuple(observed)
-    return tuple(_identity(seen, observed) for seen in observed if answers(seen))
+    return tuple(_identity(observation, observed) for observation in observed if answers(observation))
 
 
-def answers(seen: Observation) -> bool:
+def answers(observation: Observation) -> bool:
     """Whether any page of the process was read in this cycle. Absent pages prove nothing: a proxy answers 404
     for a process that has ended.
     """
-    if Outcome.OK in (seen.metrics.outcome, seen.gossip.page.outcome):
+    if Outcome.OK in (observation.metrics.outcome, observation.gossip.page.outcome):
         return True
-    rings = (page.outcome for page in seen.rings.values())
-    return Outcome.OK in rings or any(page.outcome is Outcome.OK for page in seen.partitions.values())
+    rings = (page.outcome for page in observation.rings.values())
+    return Outcome.OK in rings or any(page.outcome is Outcome.OK for page in observation.partitions.values())
 
 
-def _identity(seen: Observation, observed: tuple[Observation, ...]) -> Identity:
-    host = host_in(seen.target.url)
-    config = seen.config.value
-    labels = seen.target.labels
-    given = _given_names(seen.target.name, host, labels.get("pod", ""), labels.get("instance", ""))
+def _identity(observation: Observation, observed: tuple[Observation, ...]) -> Identity:
+    host = host_in(observation.target.url)
+    config = observation.config.value
+    labels = observation.target.labels
+    given = _given_names(observation.target.name, host, labels.get("pod", ""), labels.get("instance", ""))
     names = {*given, config.instance_id, config.node_name} if config else set(given)
-    page = seen.gossip.page.value
+    page = observation.gossip.page.value
     own = own_member(page.members, host, config, frozenset(names - {""})) if page else None
-    if own and page and not _is_its_own(own, seen, given, observed):
+    if own and page and not _is_its_own(own, observation, given, observed):
         own = own_member(page.members, host, None, given)
         own = None if own and bare(own.name) not in given and _contradicts(config, own) else own
     if own:
         names.add(bare(own.name))
-    metrics = seen.metrics.value
+    metrics = observation.metrics.value
     return Identity(
-        seen.target.name,
+        observation.target.name,
         host,
         config,
         frozenset(names - {""}),
@@ -107,26 +107,26 @@ def _given_names(name: str, host: str, pod: str, instance: str) -> frozenset[str
 
 
 def _is_its_own(
-    own: GossipMember, seen: Observation, given: frozenset[str], observed: tuple[Observation, ...]
+    own: GossipMember, observation: Observation, given: frozenset[str], observed: tuple[Observation, ...]
 ) -> bool:
     """Whether a process may claim a gossip member. Its own configuration must not contradict it. A member at
     another address than the process needs a second source: a name from discovery, or the ring on another
     process's page or in its gossip copy. Its own claim could name any member.
     """
-    name, host = bare(own.name), host_in(seen.target.url)
-    if _contradicts(seen.config.value, own):
+    name, host = bare(own.name), host_in(observation.target.url)
+    if _contradicts(observation.config.value, own):
         return False
     if own.address == host or not _is_ip(host) or name in given:
         return True
-    others = [other for other in observed if other is not seen]
-    told = (ring for other in others for ring in _rings_of(other))
-    entries = (entry for ring in told if (entry := ring.members.get(name)) is not None)
-    return not others or any(host_of(entry.address) == own.address for entry in entries)
+    other_processes = [other for other in observed if other is not observation]
+    rings = (ring for other in other_processes for ring in _rings_of(other))
+    entries = (entry for ring in rings if (entry := ring.members.get(name)) is not None)
+    return not other_processes or any(host_of(entry.address) == own.address for entry in entries)
 
 
-def _rings_of(seen: Observation) -> Iterator[Ring]:
-    yield from (page.value for page in seen.rings.values() if page.value is not None)
-    yield from (page.value for page in seen.gossip.values.values() if isinstance(page.value, Ring))
+def _rings_of(observation: Observation) -> Iterator[Ring]:
+    yield from (page.value for page in observation.rings.values() if page.value is not None)
+    yield from (page.value for page in observation.gossip.values.values() if isinstance(page.value, Ring))
 
 
 def _contradicts(config: ProcessConfig | None, own: GossipMember) -> bool:
@@ -188,7 +188,7 @@ class Owners:
     by_name: Mapping[str, str]
     by_address: Mapping[tuple[str, int | None], str]
     sure: bool
-    known: Mapping[str, Identity] = field(default_factory=lambda: MappingProxyType({}))
+    identities: Mapping[str, Identity] = field(default_factory=lambda: MappingProxyType({}))
 
     def of(self, member: Member, *, unhealthy: bool = False) -> str:
         """The process that a ring member belongs to by its id, "" where there is none. A process that itself
@@ -196,7 +196,7 @@ class Owners:
         member.
         """
         target = self.by_name.get(member.id, "")
-        process = self.known.get(target)
+        process = self.identities.get(target)
         if not unhealthy or process is None or member.id in process.given or self._stands(member, process):
             return target
         return ""
@@ -222,7 +222,7 @@ class Owners:
         """Whether the process at a member's address is certainly another one: it started after the member's
         last heartbeat, or (with an unknown start and the member `unhealthy`) has another name.
         """
-        process = self.known.get(self.at(member))
+        process = self.identities.get(self.at(member))
         if process is None or member.time is None:
             return False
         if process.started is not None:
@@ -231,23 +231,23 @@ class Owners:
         return unhealthy and name not in ("", member.id)
 
 
-def owners(known: Iterable[Identity], crowded: frozenset[str] = frozenset()) -> Owners:
+def owners(of_processes: Iterable[Identity], crowded: frozenset[str] = frozenset()) -> Owners:
     """Index the processes by their ring members. On the `crowded` hosts there are further processes."""
-    known = tuple(known)
-    shared = Counter([*(identity.host for identity in known), *crowded])
+    of_processes = tuple(of_processes)
+    shared = Counter([*(identity.host for identity in of_processes), *crowded])
     by_name: dict[str, str] = {}
-    for identity in known:
+    for identity in of_processes:
         for name in identity.names:
             by_name.setdefault(name, identity.target)
     by_address: dict[tuple[str, int | None], str] = {}
-    for identity in known:
+    for identity in of_processes:
         port = identity.config.grpc_port if identity.config else None
         if port:
             by_address[identity.host, port] = identity.target
         if shared[identity.host] == 1:
             by_address[identity.host, None] = identity.target
-    sure = all(shared[i.host] == 1 or (i.config and i.config.grpc_port) or i.member for i in known)
-    return Owners(by_name, by_address, sure, MappingProxyType({i.target: i for i in known}))
+    sure = all(shared[i.host] == 1 or (i.config and i.config.grpc_port) or i.member for i in of_processes)
+    return Owners(by_name, by_address, sure, MappingProxyType({i.target: i for i in of_processes}))
 
 
 @dataclass(frozen=True, slots=True)

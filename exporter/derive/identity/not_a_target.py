@@ -16,19 +16,19 @@ def why_none(target: TargetFacts) -> Culprit | None:
     """Which pages were requested, the answers, and the likely reason. `None` for a process of one of the
     products, or if the failure explains itself (refused, timeout).
     """
-    others = [page for page in target.pages if page.name != _METRICS]
-    if any(page.outcome is Outcome.OK for page in others):
+    pages = [page for page in target.pages if page.name != _METRICS]
+    if any(page.outcome is Outcome.OK for page in pages):
         return None
-    return _of_another(target, others) if target.up else _of_none(target.pages)
+    return _of_another(target, pages) if target.up else _of_none(target.pages)
 
 
-def _of_another(target: TargetFacts, others: list[PageFacts]) -> Culprit | None:
+def _of_another(target: TargetFacts, pages: list[PageFacts]) -> Culprit | None:
     """A server that shows metrics, but no product's, and no other page: a Prometheus, for example."""
-    if target.product is not Product.UNKNOWN or target.clients or not others:
+    if target.product is not Product.UNKNOWN or target.clients or not pages:
         return None
-    if any(page.outcome is not Outcome.ABSENT and page.reason is not Reason.REDIRECT for page in others):
+    if any(page.outcome is not Outcome.ABSENT and page.reason is not Reason.REDIRECT for page in pages):
         return None
-    return _of(Kind.OTHER_SERVER, others)
+    return _of(Kind.OTHER_SERVER, pages)
 
 
 def _of_none(pages: tuple[PageFacts, ...]) -> Culprit | None:

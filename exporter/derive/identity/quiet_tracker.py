@@ -12,20 +12,20 @@ from exporter.products.components import RUNS_DISTRIBUTOR, TRACKER_CLIENT, is_tr
 from exporter.products.ring_pages import HA_KEY
 
 
-def quiet_tracker(seen: Observation, clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
+def quiet_tracker(observation: Observation, clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
     """The client of a tracker that is switched on, with only the external store. Without `multi` the metrics
     show a client after its first write, and a distributor without HA samples writes nothing. A client with
     `multi` has gauges from its start. A client with only memberlist has nothing left to move.
     """
-    config = seen.config.value
-    if seen.metrics.value is None or config is None or not runs_tracker(config):
+    config = observation.config.value
+    if observation.metrics.value is None or config is None or not runs_tracker(config):
         return ()
     ring = ring_config_of(HA_KEY, config.rings)
     if ring is None or ring.store not in kv_clients.EXTERNAL_STORES:
         return ()
     if any(client.key == HA_KEY or is_tracker(client.name) for client in clients):
         return ()
-    return (ClientFacts(seen.target.name, TRACKER_CLIENT, HA_KEY, Phase.EXTERNAL, writes=True),)
+    return (ClientFacts(observation.target.name, TRACKER_CLIENT, HA_KEY, Phase.EXTERNAL, writes=True),)
 
 
 def runs_tracker(config: ProcessConfig) -> bool:

@@ -17,18 +17,18 @@ STEPPED = 5.0  # seconds by our clock; a page with a time in integer seconds is 
 
 
 def counted(
-    told: float | None, at: float | None, before: TargetFacts | None, now: float
+    start_time: float | None, at: float | None, before: TargetFacts | None, now: float
 ) -> tuple[tuple[Start, ...], int]:
     """A process's starts of the last `WINDOW`, the newest always among them, and how many restarts there have
-    been since it is watched. `told` is its start by its own clock, `at` by ours.
+    been since it is watched. `start_time` is its start by its own clock, `at` by ours.
 
     A clock that is set moves only one of the two, or both of them for a process that goes on.
     """
-    past, restarts = (before.starts, before.restarts) if before else ((), 0)
-    if told is not None and at is not None and (not past or _is_another(told, at, past[-1])):
-        past, restarts = (*past, Start(told, at)), restarts + bool(past)
-    recent = tuple(start for start in past[:-1] if abs(now - start.at) <= WINDOW)
-    return (*recent, *past[-1:]), restarts
+    starts, restarts = (before.starts, before.restarts) if before else ((), 0)
+    if start_time is not None and at is not None and (not starts or _is_another(start_time, at, starts[-1])):
+        starts, restarts = (*starts, Start(start_time, at)), restarts + bool(starts)
+    recent = tuple(start for start in starts[:-1] if abs(now - start.at) <= WINDOW)
+    return (*recent, *starts[-1:]), restarts
 
 
 def away(restarts: int, before: TargetFacts | None, now: float) -> float | None:
@@ -40,8 +40,8 @@ def away(restarts: int, before: TargetFacts | None, now: float) -> float | None:
     return now - before.seen_at if restarts > before.restarts and before.seen_at else before.away
 
 
-def _is_another(told: float, at: float, last: Start) -> bool:
-    return abs(told - last.told) > SAME and at - last.at > STEPPED
+def _is_another(start_time: float, at: float, last: Start) -> bool:
+    return abs(start_time - last.reported) > SAME and at - last.at > STEPPED
 
 
 def restarting(targets: Iterable[TargetFacts]) -> list[Culprit]:

@@ -15,13 +15,17 @@ from exporter.model.pages import Observation
 
 def still_there(observed: tuple[Observation, ...], before: Snapshot | None) -> tuple[Observation, ...]:
     """Leave out what is unlisted, unless it answers as the same process: its address may be reused."""
-    past = {target.name: target for target in before.targets if target.up} if before else {}
-    return tuple(seen for seen in observed if seen.target.listed or _is_it(seen, past.get(seen.target.name)))
+    earlier = {target.name: target for target in before.targets if target.up} if before else {}
+    return tuple(
+        observation
+        for observation in observed
+        if observation.target.listed or _is_it(observation, earlier.get(observation.target.name))
+    )
 
 
-def _is_it(seen: Observation, before: TargetFacts | None) -> bool:
-    now = seen.metrics.value.start_time if seen.metrics.value else None
-    if not answers(seen) or before is None or before.started is None or now is None:
+def _is_it(observation: Observation, before: TargetFacts | None) -> bool:
+    now = observation.metrics.value.start_time if observation.metrics.value else None
+    if not answers(observation) or before is None or before.started is None or now is None:
         return False
     return abs(now - before.started) <= SAME
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from exporter.model.facts import Event, KeyFacts, Snapshot
-from exporter.model.findings import Finding, Told
+from exporter.model.findings import Finding, FindingKind
 
 
 def events(before: Snapshot | None, now: Snapshot, limit: int) -> tuple[Event, ...]:
     """The newest `limit` events, oldest first, those of this cycle at the end."""
     if before is None:
         label = now.fleet.phase.label
-        first = ("phase", Finding(Told.FIRST_CYCLE, what=label), label)
+        first = ("phase", Finding(FindingKind.FIRST_CYCLE, what=label), label)
         return _dated(now, (first, *_foreign(None, now), *_replaced(None, now)))
     return (*before.events, *_dated(now, _changes(before, now)))[-limit:]
 
@@ -27,7 +27,7 @@ def _dated(now: Snapshot, changes: Iterable[Change]) -> tuple[Event, ...]:
 def _changes(before: Snapshot, now: Snapshot) -> Iterable[Change]:
     is_, was = now.fleet.phase.label, before.fleet.phase.label
     if is_ != was:
-        yield "phase", Finding(Told.PHASE_CHANGED, name=was, what=is_), is_
+        yield "phase", Finding(FindingKind.PHASE_CHANGED, name=was, what=is_), is_
     yield from _targets(before, now)
     yield from _keys(before, now)
     yield from _unknown_members(before, now)
@@ -41,7 +41,7 @@ def _gates(before: Snapshot, now: Snapshot) -> Iterable[Change]:
     was = {step.title: step.open for step in before.steps}
     for step in now.steps:
         if step.place != "behind" and was.get(step.title, step.open) != step.open:
-            kind = Told.GATE_OPENED if step.open else Told.GATE_CLOSED
+            kind = FindingKind.GATE_OPENED if step.open else FindingKind.GATE_CLOSED
             yield "gate", Finding(kind, step.title), step.title
 
 
@@ -50,14 +50,18 @@ def _targets(before: Snapshot, now: Snapshot) -> Iterable[Change]:
     for target in now.targets:
         name, old = target.name, was.pop(target.name, None)
         if old is None:
-            yield "target", Finding(Told.TARGET_NEW, name), name
+            yield "target", Finding(FindingKind.TARGET_NEW, name), name
         elif old.up != target.up:
-            yield "target", Finding(Told.TARGET_ANSWERS if target.up else Told.TARGET_STOPPED, name), name
+            yield (
+                "target",
+                Finding(FindingKind.TARGET_ANSWERS if target.up else FindingKind.TARGET_STOPPED, name),
+                name,
+            )
         elif old.up and old.phase is not target.phase:
             moved = (target.phase.label, old.phase.label)
-            yield "phase", Finding(Told.TARGET_MOVED, name, names=moved), name
+            yield "phase", Finding(FindingKind.TARGET_MOVED, name, names=moved), name
     for name in was:
-        yield "target", Finding(Told.TARGET_LEFT, name), name
+        yield "target", Finding(FindingKind.TARGET_LEFT, name), name
 
 
 def _keys(before: Snapshot, now: Snapshot) -> Iterable[Change]:
@@ -68,14 +72,14 @@ def _keys(before: Snapshot, now: Snapshot) -> Iterable[Change]:
             continue
         yield from _members(old, key)
         if key.returned_total > old.returned_total:
-            yield "member", Finding(Told.MEMBER_RETURNED, key.name), key.key
+            yield "member", Finding(FindingKind.MEMBER_RETURNED, key.name), key.key
 
 
 def _members(old: KeyFacts, key: KeyFacts) -> Iterable[Change]:
     were, are = {m.id: m.state for m in old.members}, {m.id: m.state for m in key.members}
     groups = (
-        (Told.MEMBERS_VANISHED, sorted(were.keys() - are.keys())),
-        (Told.MEMBERS_NEW, sorted(are.keys() - were.keys())),
+        (FindingKind.MEMBERS_VANISHED, sorted(were.keys() - are.keys())),
+        (FindingKind.MEMBERS_NEW, sorted(are.keys() - were.keys())),
     )
     for kind, names in groups:
         if names:
@@ -83,23 +87,23 @@ def _members(old: KeyFacts, key: KeyFacts) -> Iterable[Change]:
     for name in sorted(were.keys() & are.keys()):
         if were[name] is not are[name]:
             changed = (are[name].value, were[name].value)
-            yield "member", Finding(Told.MEMBER_CHANGED, key.name, name, names=changed), key.key
+            yield "member", Finding(FindingKind.MEMBER_CHANGED, key.name, name, names=changed), key.key
 
 
 def _unknown_members(before: Snapshot, now: Snapshot) -> Iterable[Change]:
-    known = {s.name for s in before.gossip.unknown} if before.gossip else set()
+    earlier = {s.name for s in before.gossip.unknown} if before.gossip else set()
     for member in now.gossip.unknown if now.gossip else ():
-        if member.name not in known:
-            found = Finding(Told.UNKNOWN_MEMBER_NEW, member.name, member.address)
+        if member.name not in earlier:
+            found = Finding(FindingKind.UNKNOWN_MEMBER_NEW, member.name, member.address)
             yield "stranger", found, member.name
 
 
 def _foreign(before: Snapshot | None, now: Snapshot) -> Iterable[Change]:
-    known = {key.key: key.foreign or () for key in before.keys} if before else {}
+    earlier = {key.key: key.foreign or () for key in before.keys} if before else {}
     for key in now.keys:
-        fresh = tuple(name for name in key.foreign or () if name not in known.get(key.key, ()))
+        fresh = tuple(name for name in key.foreign or () if name not in earlier.get(key.key, ()))
         if fresh:
-            found = Finding(Told.FOREIGN_NEW, key.name, count=len(fresh), names=fresh)
+            found = Finding(FindingKind.FOREIGN_NEW, key.name, count=len(fresh), names=fresh)
             yield "stranger", found, key.key
 
 
@@ -107,7 +111,11 @@ def _replaced(before: Snapshot | None, now: Snapshot) -> Iterable[Change]:
     already = {store.title for store in before.stores if store.replaced} if before else set()
     for store in now.stores:
         if store.replaced and store.title not in already:
-            yield "store", Finding(Told.STORE_OTHER, store.title, culprits=(store.replaced,)), store.title
+            yield (
+                "store",
+                Finding(FindingKind.STORE_OTHER, store.title, culprits=(store.replaced,)),
+                store.title,
+            )
 
 
 def _stores(before: Snapshot, now: Snapshot) -> Iterable[Change]:
@@ -116,7 +124,7 @@ def _stores(before: Snapshot, now: Snapshot) -> Iterable[Change]:
     for store in now.stores:
         title, old = store.title, was.get(store.title, store)
         if old.outcome is not store.outcome:
-            told = (store.outcome.value, store.detail)
-            yield "store", Finding(Told.STORE_CHANGED, title, names=told), title
+            outcome = (store.outcome.value, store.detail)
+            yield "store", Finding(FindingKind.STORE_CHANGED, title, names=outcome), title
         if old.replaced and not store.replaced:
-            yield "store", Finding(Told.STORE_BACK, title), title
+            yield "store", Finding(FindingKind.STORE_BACK, title), title

@@ -16,7 +16,7 @@ from exporter.derive.ring.partitions import without_owner
 from exporter.derive.ring.writers import sharing, without_member
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import ClientFacts, GossipFacts, KeyFacts, TargetFacts
-from exporter.model.findings import Finding, Told
+from exporter.model.findings import Finding, FindingKind
 from exporter.model.migration import Migration
 from exporter.model.pages import Outcome, Phase, Product, Reason
 from exporter.model.stores import StoreFacts
@@ -26,17 +26,17 @@ RESTART = 180.0  # seconds that a process may take for an ordinary restart,
 AT_ONCE = 0.1  # and how many of all may do so at once, one at least
 
 
-def of_migration(found: Migration, fleet: JudgedFleet, now: float) -> Iterable[Finding]:
+def of_migration(migration: Migration, fleet: JudgedFleet, now: float) -> Iterable[Finding]:
     """What is wrong with the clients of one migration."""
-    clients = kv_clients.under_way(c for c in _writing(fleet.targets) if c.migration == found.name)
-    rollout = found.rollout
+    clients = kv_clients.under_way(c for c in _writing(fleet.targets) if c.migration == migration.name)
+    rollout = migration.rollout
     lasts = REACHED if rollout is not None and rollout.by_switch else STANDS_STILL
     if rollout is None or now - rollout.moved_at >= lasts:
         yield from _unreached(clients)
     if rollout is not None and now - rollout.moved_at >= STANDS_STILL:
         yield Finding(
-            Told.ROLLOUT_STALLED,
-            found.name,
+            FindingKind.ROLLOUT_STALLED,
+            migration.name,
             f"{(now - rollout.moved_at) / 60:.0f}",
             rollout.done,
             rollout.processes,
@@ -67,7 +67,7 @@ _NOT_THERE = frozenset({Reason.REFUSED, Reason.CLOSED, Reason.DNS, Reason.TIMEOU
 def notes(fleet: JudgedFleet, now: float) -> Iterable[Finding]:
     """Effects of an ordinary rolling restart: to be reported, and no danger."""
     if found := away(fleet, now):
-        yield _counted(Told.PROCESS_AWAY, [silence(t, detail=False) for t in found], fleet.targets)
+        yield _counted(FindingKind.PROCESS_AWAY, [silence(t, detail=False) for t in found], fleet.targets)
 
 
 def of_all(fleet: JudgedFleet, now: float) -> Iterable[Finding]:
@@ -79,14 +79,16 @@ def of_all(fleet: JudgedFleet, now: float) -> Iterable[Finding]:
     yield from _foreign(fleet)
     yield from _in_gossip(fleet.gossip)
     for key in sorted((key for key in fleet.keys if key.lost), key=_harmless):
-        yield Finding(Told.RING_SHRUNK, key.name, key.entry_noun, count=key.size, of=key.size + key.lost)
+        yield Finding(
+            FindingKind.RING_SHRUNK, key.name, key.entry_noun, count=key.size, of=key.size + key.lost
+        )
     needed = any(client.phase is not Phase.MEMBERLIST for client in writing) or not writing
     yield from _store_faults(store for store in fleet.stores if needed or store.replaced)
     yield from _stranded(targets)
     yield from _between_stores(writing)
     yield from _rings_unread(fleet, writing)
     if isolated:
-        yield Finding(Told.PROCESS_ISOLATED, count=len(isolated), names=tuple(isolated))
+        yield Finding(FindingKind.PROCESS_ISOLATED, count=len(isolated), names=tuple(isolated))
     yield from _of_processes(fleet, away(fleet, now))
 
 
@@ -96,19 +98,19 @@ def _of_processes(fleet: JudgedFleet, restarting_now: tuple[TargetFacts, ...]) -
         if culprits := tuple(culprit for key in fleet.keys for culprit in blame(key)):
             yield Finding(kind, culprits=culprits)
     if fleet.unsure.fail:
-        yield Finding(Told.SOURCES_FAIL, what=fleet.unsure.fail[0])
-    not_running = (Culprit(Kind.TOLD, what=text) for text in fleet.unsure.not_running)
+        yield Finding(FindingKind.SOURCES_FAIL, what=fleet.unsure.fail[0])
+    not_running = (Culprit(Kind.VERBATIM, what=text) for text in fleet.unsure.not_running)
     if culprits := (*unlisted(targets), *not_running):
-        yield Finding(Told.NOT_WATCHED, culprits=culprits)
+        yield Finding(FindingKind.NOT_WATCHED, culprits=culprits)
     strange = (t for t in targets if t.up and not t.is_process)
-    if others := [Culprit(Kind.PROCESS_SHOWS, t.name, why=t.why_none) for t in strange]:
-        yield _counted(Told.NO_TARGET, others, targets)
+    if strange_pages := [Culprit(Kind.PROCESS_SHOWS, t.name, why=t.why_none) for t in strange]:
+        yield _counted(FindingKind.NO_TARGET, strange_pages, targets)
     yield from _of_two_products(targets)
     down = [silence(t, detail=False) for t in targets if not t.up and t not in restarting_now]
     if down:
-        yield _counted(Told.PROCESS_DOWN, down, targets)
+        yield _counted(FindingKind.PROCESS_DOWN, down, targets)
     if culprits := tuple(restarting(targets)):
-        yield Finding(Told.PROCESS_RESTARTING, culprits=culprits)
+        yield Finding(FindingKind.PROCESS_RESTARTING, culprits=culprits)
 
 
 def _shows(target: TargetFacts, what: str) -> Culprit:
@@ -116,7 +118,7 @@ def _shows(target: TargetFacts, what: str) -> Culprit:
 
 
 def _counted(
-    kind: Told, culprits: Sequence[Culprit], targets: tuple[TargetFacts, ...], what: str = ""
+    kind: FindingKind, culprits: Sequence[Culprit], targets: tuple[TargetFacts, ...], what: str = ""
 ) -> Finding:
     """Some of all processes."""
     return Finding(kind, what=what, count=len(culprits), of=len(targets), culprits=tuple(culprits))
@@ -124,10 +126,10 @@ def _counted(
 
 def _of_two_products(targets: tuple[TargetFacts, ...]) -> Iterable[Finding]:
     if double := [_shows(t, " and ".join(sorted(t.products))) for t in targets if is_of_two(t)]:
-        yield _counted(Told.TWO_PRODUCTS, double, targets)
+        yield _counted(FindingKind.TWO_PRODUCTS, double, targets)
     usual = product_of(targets)
-    if others := [_shows(t, t.product) for t in targets if t.product not in (usual, Product.UNKNOWN)]:
-        yield _counted(Told.OTHER_PRODUCTS, others, targets, usual)
+    if culprits := [_shows(t, t.product) for t in targets if t.product not in (usual, Product.UNKNOWN)]:
+        yield _counted(FindingKind.OTHER_PRODUCTS, culprits, targets, usual)
 
 
 def _in_gossip(gossip: GossipFacts | None) -> Iterable[Finding]:
@@ -140,27 +142,27 @@ def _in_gossip(gossip: GossipFacts | None) -> Iterable[Finding]:
                 Culprit(Kind.LABEL_CARRIED, member=label, names=tuple(sorted(names)))
                 for label, names in labels.items()
             )
-            yield Finding(Told.LABELS_SPLIT, culprits=tuple(carried))
+            yield Finding(FindingKind.LABELS_SPLIT, culprits=tuple(carried))
         clusters = (Culprit(Kind.GOSSIP_CLUSTER, names=cluster) for cluster in gossip.clusters)
-        yield Finding(Told.GOSSIP_SPLIT, count=len(gossip.clusters), culprits=tuple(clusters))
+        yield Finding(FindingKind.GOSSIP_SPLIT, count=len(gossip.clusters), culprits=tuple(clusters))
     unknown = tuple(member.name for member in gossip.unknown if member not in gossip.foreign)
     if unknown:
-        yield Finding(Told.UNKNOWN_MEMBERS, count=len(unknown), names=unknown)
+        yield Finding(FindingKind.UNKNOWN_MEMBERS, count=len(unknown), names=unknown)
 
 
 def _is_split_by(labels: dict[str, set[str]], clusters: Iterable[tuple[str, ...]]) -> bool:
     """Whether each process's label was read and no two gossip clusters have one in common."""
     carried = [{label for label, names in labels.items() if names & set(c)} for c in clusters]
-    known = set().union(*labels.values()) if labels else set()
-    complete = all(known >= set(cluster) for cluster in clusters)
+    labelled = set().union(*labels.values()) if labels else set()
+    complete = all(labelled >= set(cluster) for cluster in clusters)
     return complete and sum(map(len, carried)) == len(set().union(*carried))
 
 
-_OF_RINGS: Mapping[Told, Callable[[KeyFacts], Iterable[Culprit]]] = MappingProxyType(
+_OF_RINGS: Mapping[FindingKind, Callable[[KeyFacts], Iterable[Culprit]]] = MappingProxyType(
     {
-        Told.WRITERS_MISSING: without_member,
-        Told.ADDRESSES_SHARED: sharing,
-        Told.PARTITIONS_UNOWNED: without_owner,
+        FindingKind.WRITERS_MISSING: without_member,
+        FindingKind.ADDRESSES_SHARED: sharing,
+        FindingKind.PARTITIONS_UNOWNED: without_owner,
     }
 )
 
@@ -171,10 +173,10 @@ def _foreign(fleet: JudgedFleet) -> Iterable[Finding]:
     if taken:
         ids = ((key.key, tuple(key.foreign or ())) for key in taken)
         culprits = (Culprit(Kind.KEY_FOREIGN, key=key, value=len(ids), names=ids) for key, ids in ids)
-        yield Finding(Told.FOREIGN_IN_RINGS, count=len(taken), culprits=tuple(culprits))
+        yield Finding(FindingKind.FOREIGN_IN_RINGS, count=len(taken), culprits=tuple(culprits))
     if fleet.gossip is not None and fleet.gossip.foreign:
         names = tuple(member.name for member in fleet.gossip.foreign)
-        yield Finding(Told.FOREIGN_IN_GOSSIP, count=len(names), names=names)
+        yield Finding(FindingKind.FOREIGN_IN_GOSSIP, count=len(names), names=names)
 
 
 def _harmless(key: KeyFacts) -> tuple[bool, float]:
@@ -194,7 +196,7 @@ def _mixed(clients: tuple[ClientFacts, ...], isolated: Iterable[str]) -> Iterabl
         gossip = {target for found in both for target in _on_gossip(found)}
         external = {target for found in both for target in _on_store(found)}
         culprits = (Culprit(Kind.GOSSIP_ISOLATED, name) for name in sorted(set(isolated) & gossip))
-        kind = Told.PRIMARIES_MIXED_SHORTCUT if _is_shortcut(both) else Told.PRIMARIES_MIXED
+        kind = FindingKind.PRIMARIES_MIXED_SHORTCUT if _is_shortcut(both) else FindingKind.PRIMARIES_MIXED
         names, others = tuple(sorted(gossip)), tuple(sorted(external))
         count, of = len(gossip), len(gossip | external)
         yield Finding(kind, count=count, of=of, names=names, others=others, culprits=tuple(culprits))
@@ -202,7 +204,7 @@ def _mixed(clients: tuple[ClientFacts, ...], isolated: Iterable[str]) -> Iterabl
     moved = tuple(sorted(key for key, found in keys.items() if _on_gossip(found)))
     left = tuple(sorted(key for key, found in keys.items() if _on_store(found)))
     if moved and left:
-        yield Finding(Told.PRIMARIES_MIXED_BY_KEY, names=moved, others=left)
+        yield Finding(FindingKind.PRIMARIES_MIXED_BY_KEY, names=moved, others=left)
 
 
 def _is_shortcut(clients: Iterable[Iterable[ClientFacts]]) -> bool:
@@ -214,7 +216,9 @@ def _is_shortcut(clients: Iterable[Iterable[ClientFacts]]) -> bool:
 def _store_faults(stores: Iterable[StoreFacts]) -> Iterable[Finding]:
     for store in stores:
         if fault := store.fault:
-            yield Finding(Told.STORE_REPLACED if store.replaced else Told.STORE_UNREAD, culprits=(fault,))
+            yield Finding(
+                FindingKind.STORE_REPLACED if store.replaced else FindingKind.STORE_UNREAD, culprits=(fault,)
+            )
 
 
 def _on_gossip(clients: Iterable[ClientFacts]) -> set[str]:
@@ -240,14 +244,14 @@ def _unreached(clients: tuple[ClientFacts, ...]) -> Iterable[Finding]:
         if off and {client.phase for client in same} <= _SWITCHING_OFF:
             continue  # disable-mirroring is under way
         if off:
-            yield _some(Told.MIRRORING_PARTIAL, off, same)
+            yield _some(FindingKind.MIRRORING_PARTIAL, off, same)
         elif left := [client for client in same if client.phase is Phase.EXTERNAL]:
-            yield _some(Told.WITHOUT_MULTI, left, same)
+            yield _some(FindingKind.WITHOUT_MULTI, left, same)
 
 
-def _some(kind: Told, found: list[ClientFacts], same: list[ClientFacts]) -> Finding:
-    names = kv_clients.some_of(found, same)
-    return Finding(kind, same[0].name, count=len(found), of=len(same), names=names)
+def _some(kind: FindingKind, clients: list[ClientFacts], same: list[ClientFacts]) -> Finding:
+    names = kv_clients.some_of(clients, same)
+    return Finding(kind, same[0].name, count=len(clients), of=len(same), names=names)
 
 
 _SWITCHING_OFF = frozenset({Phase.SWITCHED, Phase.DETACHED})
@@ -263,7 +267,7 @@ def _stranded(targets: Iterable[TargetFacts]) -> Iterable[Finding]:
         for (name, key, where), on in sorted(found.items())
     )
     if culprits:
-        yield Finding(Told.READERS_STRANDED, culprits=culprits)
+        yield Finding(FindingKind.READERS_STRANDED, culprits=culprits)
 
 
 def _between_stores(clients: Iterable[ClientFacts]) -> Iterable[Finding]:
@@ -272,7 +276,7 @@ def _between_stores(clients: Iterable[ClientFacts]) -> Iterable[Finding]:
     if found:
         stores = tuple(sorted({store for client in found for store in client.stores}))
         names = tuple(sorted({client.name for client in found}))
-        yield Finding(Told.BETWEEN_STORES, names=names, others=stores)
+        yield Finding(FindingKind.BETWEEN_STORES, names=names, others=stores)
 
 
 def _rings_unread(fleet: JudgedFleet, writing: tuple[ClientFacts, ...]) -> Iterable[Finding]:
@@ -283,7 +287,7 @@ def _rings_unread(fleet: JudgedFleet, writing: tuple[ClientFacts, ...]) -> Itera
     )
     if unread and all(target.up for target in fleet.targets):
         used = {store for c in writing for store in c.store_requests if store in kv_clients.EXTERNAL_STORES}
-        yield Finding(Told.RINGS_UNREAD, count=len(unread), names=unread, others=tuple(sorted(used)))
+        yield Finding(FindingKind.RINGS_UNREAD, count=len(unread), names=unread, others=tuple(sorted(used)))
 
 
 def _isolated(targets: tuple[TargetFacts, ...]) -> list[str]:

@@ -30,58 +30,60 @@ def counted(now: TargetFacts, before: TargetFacts | None) -> Elections | None:
     """Add what a process counted since the previous cycle. Its counts during its start are its first reading
     of each HA cluster. A counter that fell, and a time in which it was not read, add nothing.
     """
-    where, past = tracker_phase(now), before.elections if before else None
+    where, earlier = tracker_phase(now), before.elections if before else None
     if where is None:
-        return past
-    known = past or Elections()
+        return earlier
+    elections = earlier or Elections()
     if where in _STORE_LEADS:
-        known = replace(known, since=0.0, since_seconds=0.0)
+        elections = replace(elections, since=0.0, since_seconds=0.0)
     if (
         before is None
         or now.recently_started
         or before.recently_started
         or tracker_phase(before) is not where
     ):
-        return known
+        return elections
     seconds = (now.seen_at or 0.0) - (before.seen_at or 0.0)
     changes = (now.ha_elections or 0.0) - (before.ha_elections or 0.0)
-    return _added(known, where, changes, seconds) if seconds > 0 and changes >= 0 else known
+    return _added(elections, where, changes, seconds) if seconds > 0 and changes >= 0 else elections
 
 
-def _added(known: Elections, where: Phase, changes: float, seconds: float) -> Elections:
+def _added(elections: Elections, where: Phase, changes: float, seconds: float) -> Elections:
     if where in _STORE_LEADS:
-        return replace(known, before=known.before + changes, before_seconds=known.before_seconds + seconds)
+        return replace(
+            elections, before=elections.before + changes, before_seconds=elections.before_seconds + seconds
+        )
     if where not in _GOSSIP_LEADS:
-        return known
-    share = 0.5 if known.since_seconds > 2 * WINDOW else 1.0
-    since, lasted = known.since + changes, known.since_seconds + seconds
-    return replace(known, since=share * since, since_seconds=share * lasted)
+        return elections
+    share = 0.5 if elections.since_seconds > 2 * WINDOW else 1.0
+    since, lasted = elections.since + changes, elections.since_seconds + seconds
+    return replace(elections, since=share * since, since_seconds=share * lasted)
 
 
 def averaged(targets: Iterable[TargetFacts]) -> Elections:
     """The mean over the processes with a tracker: each of them counts every election."""
-    told = [t.elections for t in targets if t.elections is not None and tracker_phase(t) is not None]
-    count = len(told) or 1
+    counts = [t.elections for t in targets if t.elections is not None and tracker_phase(t) is not None]
+    count = len(counts) or 1
     return Elections(
-        before=sum(one.before for one in told) / count,
-        before_seconds=sum(one.before_seconds for one in told) / count,
-        since=sum(one.since for one in told) / count,
-        since_seconds=sum(one.since_seconds for one in told) / count,
+        before=sum(one.before for one in counts) / count,
+        before_seconds=sum(one.before_seconds for one in counts) / count,
+        since=sum(one.since for one in counts) / count,
+        since_seconds=sum(one.since_seconds for one in counts) / count,
     )
 
 
-def expected(known: Elections) -> float | None:
+def expected(elections: Elections) -> float | None:
     """The elections since the switch at the earlier rate; `None` where that was not observed."""
-    if known.before_seconds < LEAST:
+    if elections.before_seconds < LEAST:
         return None
-    return known.before / known.before_seconds * known.since_seconds
+    return elections.before / elections.before_seconds * elections.since_seconds
 
 
-def too_many(known: Elections, clusters: int = 0) -> bool:
+def too_many(elections: Elections, clusters: int = 0) -> bool:
     """Whether elections are more frequent than before, by more than a few failovers explain. Where the time
     before was not observed, a failover an hour of each of so many HA clusters counts as usual.
     """
-    usual = expected(known)
+    usual = expected(elections)
     if usual is None and clusters:
-        usual = clusters * known.since_seconds / UNWATCHED
-    return usual is not None and known.since > OFTEN * usual + SOME
+        usual = clusters * elections.since_seconds / UNWATCHED
+    return usual is not None and elections.since > OFTEN * usual + SOME

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from exporter.derive import kv_clients
-from exporter.derive.gossip.label_rollout import ENFORCED, LABELLED, NOT_KNOWN, STAGES
+from exporter.derive.gossip.label_rollout import ENFORCED, LABELLED, STAGES, UNKNOWN
 from exporter.derive.identity.member_processes import host_of
 from exporter.derive.limits import Rules
 from exporter.derive.migration.judged_fleet import JudgedFleet
@@ -165,13 +165,13 @@ def _rollout(
     )
 
 
-def _dated(found: Rollout, old: Rollout | None) -> Rollout:
+def _dated(rollout: Rollout, old: Rollout | None) -> Rollout:
     """The rollout with the time of its last progress: a crashing process arrives again and again."""
-    if old is None or old.into_name != found.into_name:
-        return found
-    moved_at = old.moved_at if found.reached <= old.reached else found.moved_at
-    reached = found.reached | old.reached
-    return replace(found, moved_at=moved_at, reached=reached, by_switch=old.by_switch)
+    if old is None or old.into_name != rollout.into_name:
+        return rollout
+    moved_at = old.moved_at if rollout.reached <= old.reached else rollout.moved_at
+    reached = rollout.reached | old.reached
+    return replace(rollout, moved_at=moved_at, reached=reached, by_switch=old.by_switch)
 
 
 def _last_of(there: Collection[str], not_responding: tuple[str, ...], old: Rollout) -> Rollout | None:
@@ -197,18 +197,18 @@ def _labels(fleet: JudgedFleet, old: Migration | None, now: float) -> Migration:
 
 
 def _label_rollout(
-    found: LabelRollout, not_responding: tuple[str, ...], old: Rollout | None, now: float
+    rollout: LabelRollout, not_responding: tuple[str, ...], old: Rollout | None, now: float
 ) -> Rollout | None:
     """How far a rollout of labels is: two neighbouring stages, and none drops packets of another one."""
-    stages = [stage for stage in STAGES if found.stages[stage]]
-    if NOT_KNOWN in stages or found.conflicts or not stages:
+    stages = [stage for stage in STAGES if rollout.stages[stage]]
+    if UNKNOWN in stages or rollout.conflicts or not stages:
         return None
-    there = found.stages[stages[-1]]
+    there = rollout.stages[stages[-1]]
     if len(stages) == 1:
         return _last_of(there, not_responding, old) if old is not None and old.stage == stages[0] else None
     if len(stages) > 2 or STAGES.index(stages[1]) - STAGES.index(stages[0]) != 1:
         return None
-    left = tuple(sorted({*found.stages[stages[0]], *not_responding}))
+    left = tuple(sorted({*rollout.stages[stages[0]], *not_responding}))
     made = Rollout(Phase.UNKNOWN, len(there), len(there) + len(left), left, now, stages[1], frozenset(there))
     return _dated(made, old)
 

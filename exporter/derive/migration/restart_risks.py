@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from exporter.derive.limits import DEFAULT_PERIOD
 from exporter.model.facts import TargetFacts
-from exporter.model.findings import Finding, Told
+from exporter.model.findings import Finding, FindingKind
 from exporter.model.migration import Migration
 from exporter.model.pages import Phase
 from exporter.model.settings import RingConfig, ring_config_of
@@ -32,7 +32,7 @@ def _aborting(having: list[TargetFacts]) -> Iterator[Finding]:
     """Those that end themselves where no seed answers, as for the first processes of a rollout."""
     names = tuple(t.name for t in having if t.config is not None and t.config.abort_if_join_fails)
     if names:
-        yield Finding(Told.JOIN_ABORTS, count=len(names), of=len(having), names=names)
+        yield Finding(FindingKind.JOIN_ABORTS, count=len(names), of=len(having), names=names)
 
 
 def _hasty(having: list[TargetFacts], migration: str, spread: float | None) -> Iterator[Finding]:
@@ -49,7 +49,7 @@ def _hasty(having: list[TargetFacts], migration: str, spread: float | None) -> I
     for (key, wait), names in sorted(found.items()):
         measured = () if spread is None else (f"{max(spread, 1.0):.0f}",)  # heartbeats have no fractions
         yield Finding(
-            Told.TOKENS_HASTY, key, f"{wait:g}", len(names), len(having), tuple(names), others=measured
+            FindingKind.TOKENS_HASTY, key, f"{wait:g}", len(names), len(having), tuple(names), others=measured
         )
 
 
@@ -64,5 +64,5 @@ def _written(target: TargetFacts, migration: str) -> Iterator[tuple[str, RingCon
 
 def wait_for_tokens(ring: RingConfig) -> float | None:
     """Seconds from a process's start until it takes its tokens; `None`: tokens from a file, or no setting."""
-    told = [seconds for seconds in (ring.join_after, ring.observe_period) if seconds is not None]
-    return sum(told) if told and not ring.tokens_file else None
+    waits = [seconds for seconds in (ring.join_after, ring.observe_period) if seconds is not None]
+    return sum(waits) if waits and not ring.tokens_file else None

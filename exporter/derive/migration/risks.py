@@ -13,7 +13,7 @@ from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, oddity
 from exporter.derive.identity.member_processes import host_in, host_of, port_of
 from exporter.derive.ring.quorum import spare
 from exporter.model.facts import KeyFacts, TargetFacts
-from exporter.model.findings import Finding, Told
+from exporter.model.findings import Finding, FindingKind
 from exporter.model.pages import GossipState, Outcome, Phase, Product
 
 SMALL = 0.5  # a view of half the members or fewer
@@ -30,19 +30,19 @@ def risks(
     having = [target for target in targets if target.gossip is not None and not target.recently_started]
     if where in _NO_STORE_LEFT:
         return (*_unverified(having), *_unusual_labels(having))
-    small = (*_few_seen(having), *_small_copies(keys))
-    others = (*_from_the_future(keys), *_unread(targets), *_lonely_joins(targets))
+    small = (*_few_listed(having), *_small_copies(keys))
+    further = (*_from_the_future(keys), *_unread(targets), *_lonely_joins(targets))
     beside = (*_unusual_labels(having), *_none_to_spare(keys, where, product))
-    return (*small, *others, *_unverified(having), *beside)
+    return (*small, *further, *_unverified(having), *beside)
 
 
-def _few_seen(having: list[TargetFacts]) -> Iterable[Finding]:
+def _few_listed(having: list[TargetFacts]) -> Iterable[Finding]:
     """Those with half or less of the members of most: one list of invented members makes none short."""
-    seen = {target.name: _alive(target) for target in having}
-    total = max(len(having), median_low(seen.values()) if seen else 0)
-    for name, count in seen.items():
+    counts = {target.name: _alive(target) for target in having}
+    total = max(len(having), median_low(counts.values()) if counts else 0)
+    for name, count in counts.items():
         if total > 1 and count <= SMALL * total:
-            yield Finding(Told.SMALL_VIEW, name, count=count, of=total)
+            yield Finding(FindingKind.SMALL_VIEW, name, count=count, of=total)
 
 
 def _alive(target: TargetFacts) -> int:
@@ -57,15 +57,15 @@ def _small_copies(keys: tuple[KeyFacts, ...]) -> Iterable[Finding]:
             lost = len(view.against.missing) if view.against is not None else 0
             if view.kind == "gossip" and view.judged and lost >= SMALL * len(key.members):
                 size = len(key.members)
-                yield Finding(Told.SMALL_COPY, view.target, key.key, count=size - lost, of=size)
+                yield Finding(FindingKind.SMALL_COPY, view.target, key.key, count=size - lost, of=size)
 
 
 def _from_the_future(keys: tuple[KeyFacts, ...]) -> Iterable[Finding]:
     for key in keys:
         if key.ahead:
             name = max(key.ahead, key=lambda entry: key.ahead[entry])
-            others = len(key.ahead) - 1
-            yield Finding(Told.FUTURE_TIMESTAMP, name, key.key, count=key.ahead[name], of=others)
+            further = len(key.ahead) - 1
+            yield Finding(FindingKind.FUTURE_TIMESTAMP, name, key.key, count=key.ahead[name], of=further)
 
 
 def _unread(targets: Iterable[TargetFacts]) -> Iterable[Finding]:
@@ -73,39 +73,39 @@ def _unread(targets: Iterable[TargetFacts]) -> Iterable[Finding]:
         if target.up and any(
             page.name == "/memberlist" and page.outcome is Outcome.FAILED for page in target.pages
         ):
-            yield Finding(Told.MEMBER_LIST_UNREAD, target.name)
+            yield Finding(FindingKind.MEMBER_LIST_UNREAD, target.name)
 
 
 def _lonely_joins(targets: Iterable[TargetFacts]) -> Iterable[Finding]:
     for target in targets:
         if joins_only_itself(target):
-            yield Finding(Told.JOINS_ITSELF, target.name)
+            yield Finding(FindingKind.JOINS_ITSELF, target.name)
 
 
 def _none_to_spare(keys: tuple[KeyFacts, ...], where: Phase, product: Product) -> Iterable[Finding]:
     """What `quorum-margin` cannot require, where a rolling restart is next."""
     if where not in _BEFORE_RESTARTS:
         return
-    told = [key for key in keys if key.writes_by == "quorum" and key.settings.replication]
-    single = tuple(key.key for key in told if not spare(key.settings.replication, product))
+    by_quorum = [key for key in keys if key.writes_by == "quorum" and key.settings.replication]
+    single = tuple(key.key for key in by_quorum if not spare(key.settings.replication, product))
     if single:
-        yield Finding(Told.NONE_TO_SPARE, names=single)
+        yield Finding(FindingKind.NONE_TO_SPARE, names=single)
 
 
 def _unverified(having: list[TargetFacts]) -> Iterable[Finding]:
     """A label that is not verified keeps no other cluster out; in a label's rollout it is so for a while."""
     off = tuple(t.name for t in having if t.gossip and t.gossip.label and t.gossip.verified is False)
     if off:
-        yield Finding(Told.LABEL_UNVERIFIED, count=len(off), of=len(having), names=off)
+        yield Finding(FindingKind.LABEL_UNVERIFIED, count=len(off), of=len(having), names=off)
 
 
 def _unusual_labels(having: list[TargetFacts]) -> Iterable[Finding]:
     """A label that another cluster has by default, or that is easily written otherwise on other processes."""
     for label in sorted({t.gossip.label for t in having if t.gossip and t.gossip.label}):
         if label in DEFAULT_LABELS:
-            yield Finding(Told.LABEL_DEFAULT, label)
+            yield Finding(FindingKind.LABEL_DEFAULT, label)
         if unusual := oddity(label):
-            yield Finding(Told.LABEL_UNUSUAL, label, culprits=(unusual,))
+            yield Finding(FindingKind.LABEL_UNUSUAL, label, culprits=(unusual,))
 
 
 def joins_only_itself(target: TargetFacts) -> bool:

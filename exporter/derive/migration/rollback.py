@@ -8,7 +8,7 @@ from exporter.derive import kv_clients
 from exporter.derive.gate.cause_advice import ADVICE
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import ClientFacts, KeyFacts, Snapshot
-from exporter.model.findings import NO_WAY_KNOWN, Rollback, Way
+from exporter.model.findings import ROLLBACK_UNKNOWN, Rollback, Way
 from exporter.model.migration import Migration
 from exporter.model.pages import Phase
 from exporter.model.stores import faults_of
@@ -22,7 +22,7 @@ def judge_rollback(now: Snapshot, migration: Migration, max_lag: float) -> Rollb
     store that it returns to, the content of a ring. `max_lag` is in seconds.
     """
     if not migration.is_of_clients or migration.phase is None:
-        return NO_WAY_KNOWN
+        return ROLLBACK_UNKNOWN
     targets, keys, where = now.targets, now.keys, migration.phase
     writing = [client for target in targets for client in kv_clients.writing(target.clients)]
     all_clients = [client for client in writing if client.migration == migration.name]
@@ -30,7 +30,7 @@ def judge_rollback(now: Snapshot, migration: Migration, max_lag: float) -> Rollb
     phases = {client.phase for client in clients}
     way = Way.PHASE_UNKNOWN if where is Phase.UNKNOWN else Way(where.label)
     if is_mixed(all_clients):
-        advice = Culprit(Kind.TOLD, what=ADVICE["primaries-mixed"].text)
+        advice = Culprit(Kind.VERBATIM, what=ADVICE["primaries-mixed"].text)
         return Rollback(Way.MIXED, safe=False, against=(advice,))
     if phases & _STORE_STALE and where is not Phase.SWITCHED:
         return Rollback(way, safe=False)

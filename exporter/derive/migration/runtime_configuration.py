@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from exporter.derive import kv_clients
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import ClientFacts, TargetFacts
-from exporter.model.findings import Finding, Told
+from exporter.model.findings import Finding, FindingKind
 from exporter.model.pages import Phase
 from exporter.model.planning.plan import IN_MULTI
 from exporter.model.settings import RingConfig, RuntimeConfig, ring_config_of
@@ -72,11 +72,11 @@ class _Read:
     @property
     def after_restart(self) -> Phase:
         """The phase in which the client would come back: the file counts where the block has no setting."""
-        shows, ring, says = self.client, self.ring, self.runtime
+        shows, ring, runtime = self.client, self.ring, self.runtime
         if shows.phase not in IN_MULTI or ring is None or ring.store != "multi" or not ring.primary:
             return shows.phase
-        primary = shows.primary if says.primary else ring.primary
-        mirror = shows.mirror if says.mirror_enabled is not None else bool(ring.mirror_enabled)
+        primary = shows.primary if runtime.primary else ring.primary
+        mirror = shows.mirror if runtime.mirror_enabled is not None else bool(ring.mirror_enabled)
         return kv_clients.multi_phase(primary, mirror)
 
 
@@ -90,37 +90,37 @@ def _read(targets: Iterable[TargetFacts], migration: str) -> Iterator[_Read]:
                 yield _Read(target, client, target.runtime, ring_config_of(client.key, rings))
 
 
-def _forgotten(read: tuple[_Read, ...]) -> Iterator[Finding]:
+def _forgotten(blocks: tuple[_Read, ...]) -> Iterator[Finding]:
     """The processes that a restart takes to another phase than their present one."""
     found: dict[tuple[Phase, Phase], set[str]] = defaultdict(set)
-    for one in read:
+    for one in blocks:
         if one.after_restart is not one.client.phase:
             found[one.client.phase, one.after_restart].add(one.target.name)
     for (now, then), names in sorted(found.items()):
-        yield replace(_of(Told.RUNTIME_FORGOTTEN, names, read), name=now.label, what=then.label)
+        yield replace(_of(FindingKind.RUNTIME_FORGOTTEN, names, blocks), name=now.label, what=then.label)
 
 
-def _early(read: tuple[_Read, ...]) -> Iterator[Finding]:
+def _early(blocks: tuple[_Read, ...]) -> Iterator[Finding]:
     """The processes with clients that would be switched as soon as they have `multi`."""
     names = {
         one.target.name
-        for one in read
+        for one in blocks
         if one.runtime.primary == "memberlist" and one.client.phase is Phase.EXTERNAL and one.is_reached
     }
     if names:
-        yield _of(Told.RUNTIME_EARLY, names, read)
+        yield _of(FindingKind.RUNTIME_EARLY, names, blocks)
 
 
-def _not_followed(read: tuple[_Read, ...]) -> Iterator[Finding]:
+def _not_followed(blocks: tuple[_Read, ...]) -> Iterator[Finding]:
     """The clients that it should reach, and that show different settings."""
     found: dict[str, list[_Read]] = defaultdict(list)
-    for one in read:
+    for one in blocks:
         if one.client.phase in IN_MULTI and one.is_reached and not one.is_followed:
             found[as_written(one.runtime)].append(one)
-    for says, some in sorted(found.items()):
+    for block, some in sorted(found.items()):
         clients = tuple(sorted({one.client.name for one in some}))
         names = {one.target.name for one in some}
-        yield replace(_of(Told.RUNTIME_NOT_FOLLOWED, names, read), what=says, others=clients)
+        yield replace(_of(FindingKind.RUNTIME_NOT_FOLLOWED, names, blocks), what=block, others=clients)
 
 
 def _differing(read: tuple[_Read, ...], now: float) -> Iterator[Finding]:
@@ -134,12 +134,12 @@ def _differing(read: tuple[_Read, ...], now: float) -> Iterator[Finding]:
     changed = max((target.runtime_since for target in having.values()), default=0.0)
     if len(blocks) > 1 and now - changed >= SPREAD:
         culprits = (
-            Culprit(Kind.SETTING_DIFFERS, what=says, value=len(names), names=tuple(sorted(names)))
-            for says, names in sorted(blocks.items(), key=lambda item: (-len(item[1]), item[0]))
+            Culprit(Kind.SETTING_DIFFERS, what=block, value=len(names), names=tuple(sorted(names)))
+            for block, names in sorted(blocks.items(), key=lambda item: (-len(item[1]), item[0]))
         )
-        yield Finding(Told.RUNTIME_DIFFERS, culprits=tuple(culprits))
+        yield Finding(FindingKind.RUNTIME_DIFFERS, culprits=tuple(culprits))
 
 
-def _of(kind: Told, names: Iterable[str], read: tuple[_Read, ...]) -> Finding:
+def _of(kind: FindingKind, names: Iterable[str], blocks: tuple[_Read, ...]) -> Finding:
     listed = tuple(sorted(names))
-    return Finding(kind, count=len(listed), of=len({one.target.name for one in read}), names=listed)
+    return Finding(kind, count=len(listed), of=len({one.target.name for one in blocks}), names=listed)

@@ -41,7 +41,9 @@ def block_changes(
             block = _block(ring, target, shown, product)
             key = (block, ring.ring, tuple(left.items()), shown is not None)
             found[key].append((target, clients))
-    return tuple(_of_ring(*key, told) for key, told in sorted(found.items(), key=lambda one: one[0][:2]))
+    return tuple(
+        _of_ring(*key, members) for key, members in sorted(found.items(), key=lambda one: one[0][:2])
+    )
 
 
 def _of_ring(
@@ -49,15 +51,15 @@ def _of_ring(
     ring: str,
     left: tuple[tuple[str, Setting], ...],
     shown: bool,
-    told: list[tuple[TargetFacts, Names]],
+    members: list[tuple[TargetFacts, Names]],
 ) -> BlockChange:
     return BlockChange(
         block=block,
         ring=ring,
         settings=MappingProxyType({f"{block}.kvstore.{name}": value for name, value in left}),
-        targets=tuple(sorted(target.name for target, _ in told)),
-        components=tuple(sorted({target.component for target, _ in told} - {""})),
-        clients=tuple(sorted({client for _, clients in told for client in clients})),
+        targets=tuple(sorted(target.name for target, _ in members)),
+        components=tuple(sorted({target.component for target, _ in members} - {""})),
+        clients=tuple(sorted({client for _, clients in members for client in clients})),
         shown=shown,
     )
 
@@ -80,21 +82,21 @@ def gossip_changes(targets: Iterable[TargetFacts]) -> tuple[BlockChange, ...]:
     """What the gossip needs before the first process joins: seeds besides the process itself, and joining
     again after a loss. A failed join must not end the process.
     """
-    known = [(target, target.config) for target in targets if target.up and target.config is not None]
+    configured = [(target, target.config) for target in targets if target.up and target.config is not None]
     wanted: tuple[tuple[str, Setting, list[TargetFacts]], ...] = (
-        ("rejoin_interval", REJOIN, [t for t, config in known if config.never_rejoins]),
-        ("abort_if_cluster_join_fails", False, [t for t, config in known if config.abort_if_join_fails]),
+        ("rejoin_interval", REJOIN, [t for t, config in configured if config.never_rejoins]),
+        ("abort_if_cluster_join_fails", False, [t for t, config in configured if config.abort_if_join_fails]),
     )
     rest = tuple(_gossip({name: value}, without) for name, value, without in wanted if without)
-    return (*seed_changes(target for target, _ in known), *rest)
+    return (*seed_changes(target for target, _ in configured), *rest)
 
 
 def seed_changes(targets: Iterable[TargetFacts]) -> tuple[BlockChange, ...]:
     """Seeds for processes that have none but themselves: each starts with a small view, and writes it
     where memberlist is its primary. The empty list is to be filled in by the reader.
     """
-    known = [(target, target.config) for target in targets if target.up and target.config is not None]
-    lonely = [t for t, config in known if not config.join_members or joins_only_itself(t)]
+    configured = [(target, target.config) for target in targets if target.up and target.config is not None]
+    lonely = [t for t, config in configured if not config.join_members or joins_only_itself(t)]
     return (_gossip({JOIN_MEMBERS: ()}, lonely),) if lonely else ()
 
 
@@ -117,14 +119,14 @@ def _chooses_at_once(target: TargetFacts) -> bool:
 
 def label_changes(targets: Iterable[TargetFacts], step: str, label: str) -> tuple[BlockChange, ...]:
     """The lines of a step of the labels. Label and verification are never changed in one rollout."""
-    known = [t for t in targets if t.up and t.gossip is not None]
+    having = [t for t in targets if t.up and t.gossip is not None]
     if step == "enforce-label":
-        left = [t for t in known if t.gossip and t.gossip.verified is False]
+        left = [t for t in having if t.gossip and t.gossip.verified is False]
         return (_gossip({"cluster_label_verification_disabled": False}, left),) if left else ()
-    verifying = [t for t in known if t.gossip and t.gossip.verified and not t.gossip.label]
+    verifying = [t for t in having if t.gossip and t.gossip.verified and not t.gossip.label]
     if verifying:
         return (_gossip({"cluster_label_verification_disabled": True}, verifying),)
-    bare = [t for t in known if t.gossip and not t.gossip.label]
+    bare = [t for t in having if t.gossip and not t.gossip.label]
     return (_gossip({"cluster_label": label}, bare),) if bare else ()
 
 

@@ -21,7 +21,7 @@ from exporter.derive.planning.restarts import settle, spares, waves
 from exporter.derive.planning.runtime_reach import reached
 from exporter.derive.planning.wanted import FOLLOWING, INTO, Wanted, external_of
 from exporter.model.facts import KeyFacts, Snapshot, TargetFacts
-from exporter.model.findings import Told
+from exporter.model.findings import FindingKind
 from exporter.model.gate import Step, Verdict
 from exporter.model.migration import HA_TRACKER, LABELS, READ_WRITE, STORE, Migration
 from exporter.model.pages import Phase, Product
@@ -39,7 +39,9 @@ from exporter.model.planning.plan import (
 from exporter.products.kv_settings import HA_RING, SETTINGS, flags_of, has
 
 FIRST = "preflight"
-_SMALL = frozenset({Told.SMALL_VIEW, Told.SMALL_COPY, Told.JOINS_ITSELF, Told.MEMBER_LIST_UNREAD})
+_SMALL = frozenset(
+    {FindingKind.SMALL_VIEW, FindingKind.SMALL_COPY, FindingKind.JOINS_ITSELF, FindingKind.MEMBER_LIST_UNREAD}
+)
 UNFILLED = ""
 
 
@@ -51,8 +53,8 @@ def next_plans(snapshot: Snapshot) -> tuple[Plan, ...]:
     plans = [plan_of(snapshot, one, next_step(one)) for one in chosen]
     able = [plan for plan in plans if plan.refused is not Refusal.RELEASE] or plans
     names = {plan.migration for plan in plans}
-    others = [one for one in snapshot.migrations if one.name not in names]
-    also = tuple(f"{one.name}/{due}" for one in others if (due := next_step(one)))
+    further = [one for one in snapshot.migrations if one.name not in names]
+    also = tuple(f"{one.name}/{due}" for one in further if (due := next_step(one)))
     return tuple(replace(plan, others=also) for plan in able)
 
 
@@ -185,15 +187,15 @@ def _of_clients(plan: Plan, snapshot: Snapshot, migration: Migration) -> Plan:
     by_runtime = [one for one in rings if one.route is Route.RUNTIME]
     now = blocks_now(snapshot.targets, snapshot.at, by_runtime)
     is_due = any(one.done < len(one.targets) for one in by_runtime)
-    is_said = is_due and _is_said(wanted.runtime(), now, by_runtime)
+    is_written = is_due and _is_written(wanted.runtime(), now, by_runtime)
     return replace(
         plan,
         external=external,
         reached=rings,
         rings=rings_now(snapshot.targets, rings, plan.product),
         runtime=MappingProxyType(wanted.runtime() if by_runtime else {}),
-        runtime_due=is_due and not is_said,
-        runtime_said=is_said,
+        runtime_due=is_due and not is_written,
+        runtime_written=is_written,
         runtime_now=now,
         changes=changes,
         unplaced=tuple(sorted({name for one in found if not one.block for name in one.clients})),
@@ -273,16 +275,16 @@ def _is_fileless(targets: Iterable[TargetFacts], product: Product, rings: Iterab
     read names no file for it.
     """
     switch = SETTINGS[product].runtime
-    told = [t.config.runtime_file for t in targets if t.up and t.config is not None]
+    files = [t.config.runtime_file for t in targets if t.up and t.config is not None]
     reaches = switch is not None and any(one.ring in switch.reaches for one in rings)
-    return reaches and bool(told) and all(one is False for one in told)
+    return reaches and bool(files) and all(one is False for one in files)
 
 
 def _period(targets: Iterable[TargetFacts], product: Product) -> float | None:
     """How long the runtime configuration takes to reach every process, seconds."""
     switch = SETTINGS[product].runtime
-    told = [t.config.runtime_period for t in targets if t.config and t.config.runtime_period]
-    return max(told, default=switch.period if switch is not None else None)
+    periods = [t.config.runtime_period for t in targets if t.config and t.config.runtime_period]
+    return max(periods, default=switch.period if switch is not None else None)
 
 
 def _soak(migration: Migration) -> float:
@@ -291,8 +293,8 @@ def _soak(migration: Migration) -> float:
 
 def _shortcut(plan: Plan, keys: Iterable[KeyFacts]) -> tuple[Lost, ...] | None:
     """The cost of the guide's short cut here: from the phase after this step it skips the next phases."""
-    told = SETTINGS[plan.product].shortcut
-    if told is None or plan.step not in (told.step, "switch-primary"):
+    shortcut = SETTINGS[plan.product].shortcut
+    if shortcut is None or plan.step not in (shortcut.step, "switch-primary"):
         return None
     lost = (
         Lost(key.key, key.size, len(key.secondary.missing_members) if key.secondary else None)
@@ -332,14 +334,14 @@ def _of_store(plan: Plan, snapshot: Snapshot) -> Plan:
     )
 
 
-def _is_said(wanted: Mapping[str, Setting], now: Iterable[BlockNow], rings: Iterable[Reached]) -> bool:
+def _is_written(wanted: Mapping[str, Setting], now: Iterable[BlockNow], rings: Iterable[Reached]) -> bool:
     """Whether the runtime configuration of every process that it reaches has this block already."""
-    asked = {name for ring in rings for name in ring.targets}
+    names = {name for ring in rings for name in ring.targets}
     having = {name for block in now if block.settings == wanted for name in block.targets}
-    return bool(asked) and asked <= having
+    return bool(names) and names <= having
 
 
 def _is_clear(targets: Iterable[TargetFacts]) -> bool:
     """Whether every runtime configuration was read and none has the block."""
-    told = [target.runtime for target in targets]
-    return bool(told) and all(one is not None and not one.is_set for one in told)
+    runtimes = [target.runtime for target in targets]
+    return bool(runtimes) and all(one is not None and not one.is_set for one in runtimes)

@@ -21,8 +21,8 @@ def rings_now(
     targets: Iterable[TargetFacts], rings: Iterable[Reached], product: Product
 ) -> tuple[RingNow, ...]:
     """Each ring of a migration: where its settings stand, its primary and its prefixes."""
-    known = tuple(targets)
-    return tuple(_ring_now(known, ring, product) for ring in rings)
+    all_targets = tuple(targets)
+    return tuple(_ring_now(all_targets, ring, product) for ring in rings)
 
 
 def _ring_now(targets: tuple[TargetFacts, ...], ring: Reached, product: Product) -> RingNow:
@@ -45,10 +45,10 @@ def blocks_now(
     targets: Iterable[TargetFacts], now: float, rings: Iterable[Reached] | None = None
 ) -> tuple[BlockNow, ...]:
     """The blocks of the runtime configuration, where read: of the processes of these rings, or of all."""
-    asked = None if rings is None else {name for ring in rings for name in ring.targets}
+    names = None if rings is None else {name for ring in rings for name in ring.targets}
     found: dict[tuple[tuple[str, Setting], ...], list[TargetFacts]] = defaultdict(list)
     for target in targets:
-        if target.runtime is not None and (asked is None or target.name in asked):
+        if target.runtime is not None and (names is None or target.name in names):
             found[tuple(target.runtime.lines.items())].append(target)
     return tuple(
         BlockNow(MappingProxyType(dict(lines)), tuple(sorted(t.name for t in some)), runtime_age(some, now))
@@ -66,9 +66,9 @@ def _primary(client: ClientFacts) -> str:
 
 def gossip_now(targets: Iterable[TargetFacts]) -> GossipNow:
     """The gossip of all processes that show it."""
-    known = [t for t in targets if t.up]
-    configs = [t.config for t in known if t.config is not None]
-    gossips = [t.gossip for t in known if t.gossip is not None]
+    running = [t for t in targets if t.up]
+    configs = [t.config for t in running if t.config is not None]
+    gossips = [t.gossip for t in running if t.gossip is not None]
     return GossipNow(
         labels=tuple(sorted({gossip.label for gossip in gossips if gossip.label is not None})),
         runs=bool(gossips),

@@ -20,9 +20,9 @@ def waves(
     to spare.
     """
     due = {name for change in changes for name in change.targets}
-    known = tuple(keys)
-    places = _places(known)
-    spare = all((key.quorum_margin or 0) > 0 for key in known if key.writes_by == QUORUM and key.members)
+    all_keys = tuple(keys)
+    places = _places(all_keys)
+    spare = all((key.quorum_margin or 0) > 0 for key in all_keys if key.writes_by == QUORUM and key.members)
     groups: dict[tuple[bool, str, str, bool], list[str]] = defaultdict(list)
     for target in targets:
         if target.name in due:
@@ -56,11 +56,11 @@ def spares(
 ) -> tuple[Spare, ...]:
     """How many members may be lost, of each ring that has a member in a process that restarts."""
     due = {name for change in changes for name in change.targets}
-    known = {target.name for target in targets} & due
+    restarting = {target.name for target in targets} & due
     return tuple(
         Spare(key.key, key.quorum_margin, _has_zones(key))
         for key in keys
-        if key.kind == "ring" and any(member.target in known for member in key.members)
+        if key.kind == "ring" and any(member.target in restarting for member in key.members)
         and key.writes_by == QUORUM
     )  # fmt: skip
 

@@ -46,17 +46,17 @@ def _reached(key: str, clients: list[ClientFacts], product: Product, into: Phase
     ring = name_of(key, static.rings.values(), product)
     left = {client.target for client in clients if not _is_there(client, into)}
     switched = into in BY_RUNTIME and all(c.phase in IN_MULTI or c.target not in left for c in clients)
-    seen = _shown(clients, static) if switched else None
+    primaries = _shown(clients, static) if switched else None
     switch = SETTINGS[product].runtime
     by_source = switched and switch is not None and ring in switch.reaches
     return Reached(
         ring=ring,
         key=key,
         clients=tuple(sorted({client.name for client in clients})),
-        route=Route.RUNTIME if (by_source if seen is None else seen) else Route.RESTART,
+        route=Route.RUNTIME if (by_source if primaries is None else primaries) else Route.RESTART,
         targets=tuple(sorted({client.target for client in clients})),
         done=len({client.target for client in clients} - left),
-        observed=seen is not None,
+        observed=primaries is not None,
     )
 
 
@@ -70,19 +70,19 @@ def _shown(clients: Iterable[ClientFacts], static: Static) -> bool | None:
     They do not if they agree with the file and the runtime configuration differs. Where that was not read,
     the same is true in a process with further clients that differ. `None` where no process shows either.
     """
-    told = {_follows(c, static) for c in clients}
-    told.discard(None)
-    return True if True in told else False if told == {False} else None
+    followers = {_follows(c, static) for c in clients}
+    followers.discard(None)
+    return True if True in followers else False if followers == {False} else None
 
 
 def _follows(client: ClientFacts, static: Static) -> bool | None:
-    rings, says = static.rings[client.target], static.runtime[client.target]
+    rings, runtime = static.rings[client.target], static.runtime[client.target]
     differs = _differs(client, rings)
-    if differs is None or says is None:
+    if differs is None or runtime is None:
         return differs if client.target in static.overridden else None
     ring = ring_config_of(client.key, rings)
-    is_told_otherwise = ring is not None and not says.fits(ring.primary, bool(ring.mirror_enabled))
-    return differs or (False if is_told_otherwise else None)
+    has_other_primary = ring is not None and not runtime.fits(ring.primary, bool(ring.mirror_enabled))
+    return differs or (False if has_other_primary else None)
 
 
 def _is_overridden(target: TargetFacts, product: Product) -> bool:

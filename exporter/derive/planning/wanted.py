@@ -87,12 +87,12 @@ class Wanted:
 
 def external_of(targets: Iterable[TargetFacts], keys: Iterable[str]) -> str:
     """The kind of external store that these rings are in or come from, "" where no client shows it."""
-    wanted, known = set(keys), tuple(targets)
-    clients = [c for t in known for c in t.clients if c.key in wanted or not wanted]
+    wanted, all_targets = set(keys), tuple(targets)
+    clients = [c for t in all_targets for c in t.clients if c.key in wanted or not wanted]
     for client in clients:
         for store in (client.primary, *client.stores, *sorted(client.store_requests)):
             if store in kv_clients.EXTERNAL_STORES:
                 return store
-    rings = [r for t in known if t.config for r in t.config.rings.values()]
+    rings = [r for t in all_targets if t.config for r in t.config.rings.values()]
     named = (name for r in rings for name in (r.store, r.primary, r.secondary))
     return next((name for name in named if name in kv_clients.EXTERNAL_STORES), "")

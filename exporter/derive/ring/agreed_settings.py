@@ -74,10 +74,10 @@ def period_of(clients: Iterable[ClientFacts], config: ProcessConfig | None) -> f
 
 def _timeout(configs: Iterable[RingConfig]) -> float | None:
     """0, which switches the check off, is the longest of all: it counts where all have it."""
-    told = [config.heartbeat_timeout for config in configs if config.heartbeat_timeout is not None]
-    limits = [timeout for timeout in told if timeout > 0]
+    timeouts = [config.heartbeat_timeout for config in configs if config.heartbeat_timeout is not None]
+    limits = [timeout for timeout in timeouts if timeout > 0]
     if not limits:
-        return 0.0 if told else None
+        return 0.0 if timeouts else None
     return min(*limits, LONGEST_TIMEOUT)
 
 
@@ -98,14 +98,14 @@ def _differing(claims: Iterable[Claim]) -> Iterator[Culprit]:
 
 
 def _values(
-    kind: Kind, claims: Iterable[Claim], told: Callable[[RingConfig], float | None]
+    kind: Kind, claims: Iterable[Claim], setting: Callable[[RingConfig], float | None]
 ) -> Iterator[Culprit]:
     claims = tuple(claims)
-    if len({told(claim.config) for claim in claims} - {None}) < 2:
+    if len({setting(claim.config) for claim in claims} - {None}) < 2:
         return  # nearly always
     having: dict[float, list[str]] = {}
     for claim in claims:
-        if (each := told(claim.config)) is not None:
+        if (each := setting(claim.config)) is not None:
             having.setdefault(each, []).append(claim.target)
     yield from disagreement(having, lambda value, usual: Culprit(kind, value=value, of=usual))
 
@@ -126,9 +126,11 @@ def disagreement(
     names = {value: tuple(sorted(targets)) for value, targets in having.items()}
     usual = max(names, key=lambda value: (is_likely(value), len(names[value]), value))
     rest = sorted(names.keys() - {usual})
-    others = Culprit(Kind.OTHERS, names=names[usual])  # without a majority, each group may be the wrong one
+    others = Culprit(
+        Kind.OTHER_PROCESSES, names=names[usual]
+    )  # without a majority, each group may be the wrong one
     if len(names[usual]) > max(len(names[value]) for value in rest):
-        others = Culprit(Kind.MOST_OTHERS, value=len(names[usual]))
+        others = Culprit(Kind.MOST_PROCESSES, value=len(names[usual]))
     yield from (replace(blame(value, usual), names=names[value], why=others) for value in rest)
 
 
@@ -145,7 +147,7 @@ def differing_primaries(clients: Iterable[ClientFacts]) -> Iterator[Culprit]:
     )
 
 
-def kept_apart(in_memory: Iterable[str], clients: Iterable[ClientFacts]) -> Iterator[Culprit]:
+def in_memory_culprits(in_memory: Iterable[str], clients: Iterable[ClientFacts]) -> Iterator[Culprit]:
     """Which processes keep a shared ring in their own memory: no other process is in it."""
     names = tuple(sorted(in_memory))
     sharing = {client.target for client in clients if client.writes}.difference(names)
@@ -157,5 +159,5 @@ def heartbeat_limit(settings: RingSettings, configured: float | None) -> tuple[f
     """The heartbeat timeout in seconds, and whether it was read: our own configuration first, then the
     processes, else the products' default.
     """
-    known = configured if configured is not None else settings.timeout
-    return (DEFAULT_TIMEOUT, False) if known is None else (known, True)
+    timeout = configured if configured is not None else settings.timeout
+    return (DEFAULT_TIMEOUT, False) if timeout is None else (timeout, True)

@@ -35,12 +35,12 @@ def listed(ring: PartitionRing) -> tuple[PartitionFacts, ...]:
 
 
 def with_owners(
-    keys: tuple[KeyFacts, ...], targets: Iterable[TargetFacts], known: Iterable[Identity]
+    keys: tuple[KeyFacts, ...], targets: Iterable[TargetFacts], identities: Iterable[Identity]
 ) -> tuple[KeyFacts, ...]:
     """Compare the owners of all partitions with the ring of their instances and with the processes."""
     recently_started = {target.name for target in targets if target.recently_started}
     names: dict[str, bool] = {}
-    for identity in known:
+    for identity in identities:
         names |= dict.fromkeys(identity.names, identity.target in recently_started)
     return tuple(_owned(key, keys, names) if key.owned else key for key in keys)
 

@@ -36,14 +36,14 @@ def needed(factor: int, product: Product, *, by_quorum: bool = True) -> int:
     return factor // 2 + 1
 
 
-def spare(told: Iterable[Replication], product: Product) -> int:
+def spare(replications: Iterable[Replication], product: Product) -> int:
     """How many owners of a token may be lost where all are healthy: 0 for a replication factor of 1 or 2."""
-    return max((one.factor - needed(one.factor, product) for one in told), default=0)
+    return max((one.factor - needed(one.factor, product) for one in replications), default=0)
 
 
 def margin(
     members: Iterable[MemberFacts],
-    told: Iterable[Replication],
+    replications: Iterable[Replication],
     product: Product = Product.UNKNOWN,
     *,
     by_quorum: bool = True,
@@ -55,7 +55,7 @@ def margin(
     return min(
         (
             _margin(owning, one.factor, needed(one.factor, product, by_quorum=by_quorum), zones=zones)
-            for one in told
+            for one in replications
             for zones in ((True, False) if one.zones is None else (one.zones,))
         ),
         default=None,

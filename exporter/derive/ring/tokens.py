@@ -27,27 +27,27 @@ class Recent(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._known: dict[bytes, T] = {}
+        self._recent: dict[bytes, T] = {}
 
     def of(self, lists: Lists, make: Callable[[Lists], T]) -> T:
         """What these lists give."""
         key = _digest(lists)
-        found = self._known.pop(key, None)
-        self._known[key] = make(lists) if found is None else found
-        while len(self._known) > LISTS:
-            del self._known[next(iter(self._known))]
-        return self._known[key]
+        found = self._recent.pop(key, None)
+        self._recent[key] = make(lists) if found is None else found
+        while len(self._recent) > LISTS:
+            del self._recent[next(iter(self._recent))]
+        return self._recent[key]
 
     def forget(self) -> None:
         """Forget all."""
-        self._known.clear()
+        self._recent.clear()
 
 
 def _digest(lists: Lists) -> bytes:
-    told = blake2b(digest_size=16)
+    digest = blake2b(digest_size=16)
     for name, each in lists.items():
-        told.update(f"{len(name)} {each.count} {name}".encode() + (each.digest or b""))
-    return told.digest()
+        digest.update(f"{len(name)} {each.count} {name}".encode() + (each.digest or b""))
+    return digest.digest()
 
 
 _CONFLICTS: Recent[int] = Recent()

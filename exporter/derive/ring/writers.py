@@ -30,33 +30,33 @@ class Roster:
     """The processes of a cycle, by their names."""
 
     targets: Mapping[str, TargetFacts]
-    known: Mapping[str, Identity]
+    identities: Mapping[str, Identity]
 
     def ids(self, target: TargetFacts, key: str) -> frozenset[str]:
         """What a process may be called in a ring: as configured for it, else all names it goes by."""
-        told = self.told_id(target, key)
-        names = self.known[target.name].names if target.name in self.known else frozenset[str]()
-        return frozenset({told}) if told else names
+        shown = self.shown_id(target, key)
+        names = self.identities[target.name].names if target.name in self.identities else frozenset[str]()
+        return frozenset({shown}) if shown else names
 
-    def told_id(self, target: TargetFacts, key: str) -> str:
+    def shown_id(self, target: TargetFacts, key: str) -> str:
         """The instance id that a process's configuration has for this very ring, "" where it was not read."""
         ring = target.config.rings.get(key) if target.config else None
         return ring.instance_id if ring else ""
 
 
 def with_writers(
-    keys: tuple[KeyFacts, ...], targets: tuple[TargetFacts, ...], known: Iterable[Identity],
+    keys: tuple[KeyFacts, ...], targets: tuple[TargetFacts, ...], identities: Iterable[Identity],
     before: Snapshot | None,
 ) -> tuple[KeyFacts, ...]:  # fmt: skip
     """Add the facts of its writers to each ring that was read. `before` is the previous snapshot."""
-    roster = Roster({t.name: t for t in targets}, {i.target: i for i in known})
-    past = {key.key: key for key in before.keys} if before else {}
+    roster = Roster({t.name: t for t in targets}, {i.target: i for i in identities})
+    earlier = {key.key: key for key in before.keys} if before else {}
     clients: dict[str, list[ClientFacts]] = {}
     for target in targets:
         for client in target.clients:
             clients.setdefault(client.key, []).append(client)
     return tuple(
-        replace(key, writers=_held(key, clients.get(key.key, []), roster, past.get(key.key)))
+        replace(key, writers=_held(key, clients.get(key.key, []), roster, earlier.get(key.key)))
         if key.kind == "ring" and key.source
         else key
         for key in keys
@@ -70,7 +70,7 @@ def _held(
     writers = [users[name] for name in _writing(clients) if not users[name].recently_started]
     absent = _absent(key, writers, roster)
     departed = _departed(absent, before)
-    missing, untold = _told(key, [t for t in absent if t.name not in departed], roster)
+    missing, untold = _missing_writers(key, [t for t in absent if t.name not in departed], roster)
     return WriterFacts(
         count=len(writers),
         missing=tuple(map(called, missing)),
@@ -110,7 +110,7 @@ def _departed(absent: Iterable[TargetFacts], before: KeyFacts | None) -> frozens
     return frozenset(target.name for target in absent if target.name in leaving)
 
 
-def _told(
+def _missing_writers(
     key: KeyFacts, absent: list[TargetFacts], roster: Roster
 ) -> tuple[list[TargetFacts], list[TargetFacts]]:
     """Of the writers without a member, those that certainly have none, and those of which some have none. A
@@ -123,7 +123,7 @@ def _told(
         return absent, []
     sure, rest = list[TargetFacts](), list[TargetFacts]()
     for target in absent:
-        (sure if roster.told_id(target, key.key) else rest).append(target)
+        (sure if roster.shown_id(target, key.key) else rest).append(target)
     return sure, rest if len(rest) > free else []
 
 
@@ -141,8 +141,11 @@ def _misplaced(key: KeyFacts, roster: Roster) -> Iterable[str]:
 
 
 def _is_at(member: MemberFacts, target: TargetFacts) -> bool:
-    told = target.config
-    return told is not None and (told.instance_id, told.grpc_port) == (member.id, port_of(member.address))
+    config = target.config
+    return config is not None and (config.instance_id, config.grpc_port) == (
+        member.id,
+        port_of(member.address),
+    )
 
 
 def _may_write(key: KeyFacts, target: TargetFacts) -> bool:
@@ -179,7 +182,7 @@ def _claimed(key: KeyFacts, writers: Iterable[TargetFacts], roster: Roster) -> G
     """Instance ids of this ring that two or more processes are configured with."""
     named: dict[str, list[TargetFacts]] = {}
     for target in writers:
-        named.setdefault(roster.told_id(target, key.key), []).append(target)
+        named.setdefault(roster.shown_id(target, key.key), []).append(target)
     return MappingProxyType(
         {
             name: tuple(target.name for target in targets)

@@ -77,8 +77,10 @@ def _alive(store: StoreContent, around: Around) -> frozenset[str]:
     Partitions have no heartbeats: there only an index that moves shows it.
     """
     clock = _clock(store, around)
-    told = (ring.heartbeat_timeout for config in configs_of(around.targets) for ring in config.rings.values())
-    limit = min(max((seconds for seconds in told if seconds), default=DEFAULT_TIMEOUT), LONGEST_TIMEOUT)
+    timeouts = (
+        ring.heartbeat_timeout for config in configs_of(around.targets) for ring in config.rings.values()
+    )
+    limit = min(max((seconds for seconds in timeouts if seconds), default=DEFAULT_TIMEOUT), LONGEST_TIMEOUT)
     limit = max(limit, DEFAULT_TIMEOUT)
     return frozenset(
         around.ha.canonical(key) for key, value in store.values.items() if clock - _newest(value) <= limit
@@ -95,9 +97,9 @@ def _renewed(
     """HA entries that a tracker renews and that were only in this store in the previous cycle too. A new one
     may be in the store a moment before the gossip has spread it.
     """
-    past = frozenset(before.only_here or () if before else ())
+    earlier = frozenset(before.only_here or () if before else ())
     clock = _clock(store, around)
-    found = ((key, store.values[key]) for key in only_here if key in past and key in store.values)
+    found = ((key, store.values[key]) for key in only_here if key in earlier and key in store.values)
     return frozenset(
         key
         for key, value in found
@@ -140,8 +142,13 @@ def _only_here(store: StoreContent, around: Around) -> tuple[tuple[str, ...] | N
     have been replaced one by one. Partitions hardly ever change, and no process writes them again.
     """
     recently_started = {target.name for target in around.targets if target.recently_started}
-    having = tuple(seen for seen in around.observed if seen.gossip.page.value is not None)
-    having = tuple(seen for seen in having if seen.target.name not in recently_started) or having
+    having = tuple(
+        observation for observation in around.observed if observation.gossip.page.value is not None
+    )
+    having = (
+        tuple(observation for observation in having if observation.target.name not in recently_started)
+        or having
+    )
     if not having:
         return None, ()
     gossiped = {
@@ -166,10 +173,10 @@ def _is_gossiped(key: str, having: tuple[Observation, ...]) -> bool | None:
     proves nothing. An HA entry that was not due counts as on most lists; `None` where each copy failed.
     """
     there = lacking = listed = failed = 0
-    for seen in having:
-        page, what = seen.gossip.page.value, seen.gossip.values.get(key)
-        known = page.keys.get(key) if page is not None else None
-        if known is None or known.deleted or (what is not None and what.outcome is Outcome.ABSENT):
+    for observation in having:
+        page, what = observation.gossip.page.value, observation.gossip.values.get(key)
+        entry = page.keys.get(key) if page is not None else None
+        if entry is None or entry.deleted or (what is not None and what.outcome is Outcome.ABSENT):
             lacking += 1
         elif what is None:
             listed += 1
@@ -184,7 +191,9 @@ def _is_gossiped(key: str, having: tuple[Observation, ...]) -> bool | None:
 
 def _copied(key: str, observed: tuple[Observation, ...]) -> frozenset[int] | None:
     """Partitions that some gossip copy has, in whatever state; `None` where none was read in this cycle."""
-    copies = [seen.gossip.values[key].value for seen in observed if key in seen.gossip.values]
+    copies = [
+        observation.gossip.values[key].value for observation in observed if key in observation.gossip.values
+    ]
     rings = [copy for copy in copies if isinstance(copy, PartitionRing)]
     return frozenset(number for ring in rings for number in ring.partitions) if rings else None
 
@@ -220,8 +229,8 @@ def unattended(now: Snapshot, used: Collection[str]) -> Mapping[str, str]:
     if not left:
         return {}  # nearly always
     prefixes = tuple(named_prefixes(now.targets) - {""})
-    known = known_keys(product) | mostly_named(now.targets) | {HA_KEY}
-    ours = {key: kind for key, kind in left.items() if key in known or key.startswith(prefixes)}
+    expected = known_keys(product) | mostly_named(now.targets) | {HA_KEY}
+    ours = {key: kind for key, kind in left.items() if key in expected or key.startswith(prefixes)}
     return {key: kind for key, kind in ours.items() if not is_foreign(key, product)}
 
 

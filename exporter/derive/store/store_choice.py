@@ -24,14 +24,15 @@ UNREADABLE = "dynamodb"  # a store that the products can use and no exporter her
 EARLIER = -1  # the number of no process: a key's earlier names
 Hosts = tuple[str, ...]
 Named = Mapping[tuple[str, str], Hosts]
-Told = Mapping[str, Mapping[str, Mapping[int, Hosts]]]  # by kind, key and number of the process
+NamedHosts = Mapping[str, Mapping[str, Mapping[int, Hosts]]]  # by kind, key and number of the process
 NOTHING: Named = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
     """The store of each key by kind and configured name, `None` for one that is not read. `hosts` are most
-    processes' names for it, `lasting` those that may be kept, and `told` those of each process in `listed`.
+    processes' names for it, `lasting` those that may be kept, and `by_process` those of each process
+    in `listed`.
     """
 
     stores: tuple[StoreContent, ...]
@@ -39,16 +40,16 @@ class Places:
     hosts: Named
     lasting: Named
     listed: tuple[TargetFacts, ...]
-    told: Told
+    by_process: NamedHosts
 
     def of(self, key: str, kinds: Iterable[str]) -> StoreContent | None:
         """The store of a key that is in one of these kinds, or in any if there are none. A key without a
         configured place is where all further keys are, or in the only store that has it.
         """
         wanted = set(kinds)
-        told = [s for (kind, name), s in self.by_key.items() if name == key and kind in (wanted or PORTS)]
-        if told:
-            return next((store for store in told if store is not None), None)
+        stores = [s for (kind, name), s in self.by_key.items() if name == key and kind in (wanted or PORTS)]
+        if stores:
+            return next((store for store in stores if store is not None), None)
         fitting = [store for store in self.stores if not wanted or store.kind in wanted]
         fitting.sort(key=lambda store: store.outcome is not Outcome.OK)
         having = [store for store in fitting if key in store.modified]
@@ -70,11 +71,11 @@ class Places:
         """The stores that most processes name for the keys that their clients use."""
         found: list[NamedStore] = []
         for kind in PORTS:
-            named = self.told[kind]
+            named = self.by_process[kind]
             for group in _alike(named):
-                said = Counter(hosts for key in group for hosts in named[key].values())
-                found.append(NamedStore(kind, said.most_common(1)[0][0], self._prefixes(group)))
-        unreadable = self._prefixes(self.told[UNREADABLE])
+                counts = Counter(hosts for key in group for hosts in named[key].values())
+                found.append(NamedStore(kind, counts.most_common(1)[0][0], self._prefixes(group)))
+        unreadable = self._prefixes(self.by_process[UNREADABLE])
         return (*found, NamedStore(UNREADABLE, (), unreadable)) if unreadable else tuple(found)
 
     def _prefixes(self, keys: Iterable[str]) -> tuple[str, ...]:
@@ -93,19 +94,32 @@ def places_of(
     by_key: dict[tuple[str, str], StoreContent | None] = {}
     hosts: dict[tuple[str, str], Hosts] = {}
     lasting: dict[tuple[str, str], Hosts] = dict(before)
-    told = _named(listed)
+    by_process = _named(listed)
     for kind in PORTS:
-        earlier = {key: {EARLIER: said} for (of, key), said in before.items() if of == kind and key in used}
-        named = {**earlier, **told[kind]}
+        earlier = {
+            key: {EARLIER: hosts_before}
+            for (of, key), hosts_before in before.items()
+            if of == kind and key in used
+        }
+        named = {**earlier, **by_process[kind]}
         fitting = [store for store in read if store.kind == kind]
         for keys, store in _paired(_alike(named), named, fitting, kind) if fitting else ():
             by_key |= {(kind, key): store for key in keys}
-        hosts |= {(kind, key): Counter(said.values()).most_common(1)[0][0] for key, said in named.items()}
+        hosts |= {
+            (kind, key): Counter(hosts_before.values()).most_common(1)[0][0]
+            for key, hosts_before in named.items()
+        }
         lasting = _lasting(kind, named, lasting)
-    unread = {(UNREADABLE, key): (UNREADABLE,) for key in told[UNREADABLE]}
-    lasting = {named: said for named, said in lasting.items() if not _is_elsewhere(named, hosts)} | unread
-    hosts |= {named: said for named, said in lasting.items() if named[0] == UNREADABLE and named[1] in used}
-    return Places(read, by_key, MappingProxyType(hosts), MappingProxyType(lasting), listed, told)
+    unread = {(UNREADABLE, key): (UNREADABLE,) for key in by_process[UNREADABLE]}
+    lasting = {
+        named: hosts_before for named, hosts_before in lasting.items() if not _is_elsewhere(named, hosts)
+    } | unread
+    hosts |= {
+        named: hosts_before
+        for named, hosts_before in lasting.items()
+        if named[0] == UNREADABLE and named[1] in used
+    }
+    return Places(read, by_key, MappingProxyType(hosts), MappingProxyType(lasting), listed, by_process)
 
 
 def _is_elsewhere(named: tuple[str, str], hosts: Collection[tuple[str, str]]) -> bool:
@@ -119,9 +133,9 @@ def _lasting(
     """What is kept of the keys of a kind: nothing where the processes of one key have many addresses for its
     store. That is so with an agent on each host; then an address does not identify a store.
     """
-    said = {key: Counter(hosts.values()).most_common(1)[0] for key, hosts in named.items()}
-    if all(2 * count > len(named[key]) for key, (_, count) in said.items()):
-        return {**before, **{(kind, key): hosts for key, (hosts, _) in said.items()}}
+    usual = {key: Counter(hosts.values()).most_common(1)[0] for key, hosts in named.items()}
+    if all(2 * count > len(named[key]) for key, (_, count) in usual.items()):
+        return {**before, **{(kind, key): hosts for key, (hosts, _) in usual.items()}}
     return {(of, key): hosts for (of, key), hosts in before.items() if of != kind}
 
 
@@ -139,7 +153,7 @@ def _called(key: str, config: ProcessConfig) -> tuple[str, ...]:
     return (key,) if key in config.rings and key not in trackers else ()
 
 
-def _named(targets: tuple[TargetFacts, ...]) -> Told:
+def _named(targets: tuple[TargetFacts, ...]) -> NamedHosts:
     """Each process's name for the store of each key. An unreadable store has no address here."""
     found: dict[str, dict[str, dict[int, Hosts]]] = {kind: {} for kind in (*PORTS, UNREADABLE)}
     for number, target in enumerate(targets):
@@ -165,8 +179,8 @@ def _kinds(ring: RingConfig) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=1024)  # of all processes and keys there are a few
-def _hosts(told: Hosts, kind: str) -> Hosts:
-    return tuple(sorted({address(host, kind) for host in told if host}))
+def _hosts(hosts: Hosts, kind: str) -> Hosts:
+    return tuple(sorted({address(host, kind) for host in hosts if host}))
 
 
 def address(text: str, kind: str) -> str:
@@ -216,11 +230,11 @@ def _at(
     named: Mapping[str, Mapping[int, Hosts]], group: list[str], stores: list[StoreContent], kind: str
 ) -> StoreContent | None:
     """The store at the address that most of the processes name for these keys."""
-    said = [hosts for key in group for hosts in named[key].values()]
+    named_hosts = [hosts for key in group for hosts in named[key].values()]
     for store in stores:
         ours = [address(each, kind) for each in store.addresses]
-        fitting = [hosts for hosts in said if any(_match(a, b) for a in hosts for b in ours)]
-        if 2 * len(fitting) > len(said):
+        fitting = [hosts for hosts in named_hosts if any(_match(a, b) for a in hosts for b in ours)]
+        if 2 * len(fitting) > len(named_hosts):
             return store
     return None
 

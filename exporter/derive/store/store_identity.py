@@ -27,18 +27,20 @@ def identified(facts: StoreFacts, store: StoreContent, before: StoreFacts | None
     """
     if before is None or before.identity is None:
         return replace(facts, identity=identity_of(store, now) if store.outcome is Outcome.OK else None)
-    kept = replace(facts, identity=before.identity, replaced=before.replaced, replaced_at=before.replaced_at)
+    unchanged = replace(
+        facts, identity=before.identity, replaced=before.replaced, replaced_at=before.replaced_at
+    )
     if store.outcome is not Outcome.OK:
-        return kept
-    known, current = before.identity, identity_of(store, now)
-    if (known.addresses, known.prefixes) != (current.addresses, current.prefixes):
+        return unchanged
+    earlier, current = before.identity, identity_of(store, now)
+    if (earlier.addresses, earlier.prefixes) != (current.addresses, current.prefixes):
         return replace(facts, identity=current)
-    current = replace(current, since=known.since)
-    if before.replaced and not _is_back(known, current, facts.moved_at, before.replaced_at or now):
-        return kept
-    why = None if before.replaced else difference(known, current, store)
+    current = replace(current, since=earlier.since)
+    if before.replaced and not _is_back(earlier, current, facts.moved_at, before.replaced_at or now):
+        return unchanged
+    why = None if before.replaced else difference(earlier, current, store)
     if why:
-        return replace(kept, replaced=why, replaced_at=now)
+        return replace(unchanged, replaced=why, replaced_at=now)
     return replace(facts, identity=current)
 
 
@@ -61,29 +63,29 @@ def identity_of(store: StoreContent, since: float) -> StoreIdentity:
     )
 
 
-def difference(known: StoreIdentity, current: StoreIdentity, store: StoreContent) -> Culprit | None:
+def difference(identity: StoreIdentity, current: StoreIdentity, store: StoreContent) -> Culprit | None:
     """The evidence that this is another store, `None` where there is none."""
-    if known.cluster and current.cluster and known.cluster != current.cluster:
-        return Culprit(Kind.STORE_CLUSTER_OTHER, member=current.cluster, what=known.cluster)
-    if known.revision and current.revision and current.revision < known.revision:
-        return Culprit(Kind.STORE_REVISION_FELL, value=current.revision, of=known.revision)
-    vanished = [key for key in known.rings if key not in store.modified]
-    vanished += [HA_KEY] if known.entries and not current.entries else []
+    if identity.cluster and current.cluster and identity.cluster != current.cluster:
+        return Culprit(Kind.STORE_CLUSTER_OTHER, member=current.cluster, what=identity.cluster)
+    if identity.revision and current.revision and current.revision < identity.revision:
+        return Culprit(Kind.STORE_REVISION_FELL, value=current.revision, of=identity.revision)
+    vanished = [key for key in identity.rings if key not in store.modified]
+    vanished += [HA_KEY] if identity.entries and not current.entries else []
     if len(vanished) >= TOGETHER:
-        of = len(known.rings) + known.entries
+        of = len(identity.rings) + identity.entries
         return Culprit(Kind.STORE_KEYS_VANISHED, value=len(vanished), of=of, names=tuple(vanished[:NAMED]))
     return None
 
 
 def _is_back(
-    known: StoreIdentity, current: StoreIdentity, moved_at: Mapping[str, float], since: float
+    identity: StoreIdentity, current: StoreIdentity, moved_at: Mapping[str, float], since: float
 ) -> bool:
     """Whether it is the earlier store again. Either nothing of it is behind its earlier state, or every ring
     has been written since: then the processes use this one.
     """
-    if not known.rings.keys() <= current.rings.keys() or known.entries > current.entries:
+    if not identity.rings.keys() <= current.rings.keys() or identity.entries > current.entries:
         return False
-    ahead = all(current.rings[key] >= index for key, index in known.rings.items())
-    same = known.cluster == current.cluster and current.revision >= known.revision and ahead
-    written = bool(known.rings) and all(moved_at.get(key, 0.0) > since for key in known.rings)
+    ahead = all(current.rings[key] >= index for key, index in identity.rings.items())
+    same = identity.cluster == current.cluster and current.revision >= identity.revision and ahead
+    written = bool(identity.rings) and all(moved_at.get(key, 0.0) > since for key in identity.rings)
     return same or written

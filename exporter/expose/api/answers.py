@@ -100,16 +100,16 @@ def _migration(facts: Migration) -> MigrationOut:
 
 def _resting(snapshot: Snapshot) -> tuple[str, ...]:
     """Keys of migrations that have not begun, while another migration has."""
-    told = [one for one in snapshot.migrations if one.is_of_clients]
-    if not any(one.begun for one in told):
+    migrations = [one for one in snapshot.migrations if one.is_of_clients]
+    if not any(one.begun for one in migrations):
         return ()
-    return tuple(sorted(key for one in told if not one.begun for key in one.keys))
+    return tuple(sorted(key for one in migrations if not one.begun for key in one.keys))
 
 
 def targets_out(snapshot: Snapshot) -> tuple[TargetOut, ...]:
     """`/api/v1/targets`."""
-    heard = snapshot.gossip.heard if snapshot.gossip else {}
-    return tuple(_target(target, heard.get(target.name)) for target in snapshot.targets)
+    ages = snapshot.gossip.heartbeat_ages if snapshot.gossip else {}
+    return tuple(_target(target, ages.get(target.name)) for target in snapshot.targets)
 
 
 def rings_out(snapshot: Snapshot) -> tuple[RingOut, ...]:
@@ -119,12 +119,12 @@ def rings_out(snapshot: Snapshot) -> tuple[RingOut, ...]:
 
 def ring_out(key: KeyFacts) -> RingDetailOut:
     """`/api/v1/rings/KEY`."""
-    found = key.secondary.differences if key.secondary else ()
+    differences = key.secondary.differences if key.secondary else ()
     return RingDetailOut(
         summary=_ring(key),
         members=tuple(map(_member, key.members)),
         views=tuple(map(_view, key.views)),
-        differences=tuple(_as(DifferenceOut, each) for each in found),
+        differences=tuple(_as(DifferenceOut, each) for each in differences),
     )
 
 
@@ -194,7 +194,7 @@ def _store(facts: StoreFacts) -> StoreOut:
     )
 
 
-def _target(facts: TargetFacts, heard: float | None) -> TargetOut:
+def _target(facts: TargetFacts, heartbeat_age: float | None) -> TargetOut:
     return _as(
         TargetOut,
         facts,
@@ -203,7 +203,7 @@ def _target(facts: TargetFacts, heard: float | None) -> TargetOut:
         young=facts.recently_started,
         pages=tuple(_as(PageOut, page, page=page.name) for page in facts.pages),
         clients=tuple(map(_client, facts.clients)),
-        gossip=_gossip_target(facts.gossip, heard) if facts.gossip else None,
+        gossip=_gossip_target(facts.gossip, heartbeat_age) if facts.gossip else None,
     )
 
 
@@ -211,12 +211,12 @@ def _client(facts: ClientFacts) -> ClientOut:
     return _as(ClientOut, facts, kv_name=facts.name, mirror_enabled=facts.mirror)
 
 
-def _gossip_target(facts: GossipTarget, heard: float | None) -> GossipTargetOut:
+def _gossip_target(facts: GossipTarget, heartbeat_age: float | None) -> GossipTargetOut:
     return _as(
         GossipTargetOut,
         facts,
         members_by_state=facts.states,
-        heartbeat_age_seconds=heard,
+        heartbeat_age_seconds=heartbeat_age,
         label_verified=facts.verified,
         alone=facts.isolated,
     )
@@ -254,18 +254,18 @@ def _member(facts: MemberFacts) -> MemberOut:
 
 
 def _view(facts: ViewFacts) -> ViewOut:
-    told = {"missing_members": facts.missing, "extra_members": facts.extra}
-    return _as(ViewOut, facts, view=facts.kind, staleness_seconds=facts.staleness, **told)
+    members = {"missing_members": facts.missing, "extra_members": facts.extra}
+    return _as(ViewOut, facts, view=facts.kind, staleness_seconds=facts.staleness, **members)
 
 
 def _unknown_member(facts: UnknownMember) -> StrangerOut:
     return _as(StrangerOut, facts)
 
 
-def _as(shape: type[Shape], facts: object, **told: object) -> Shape:
-    """The facts in a shape of the API: fields of the same name, and the other fields from `told`."""
-    named = {name: getattr(facts, name) for name in shape.__struct_fields__ if name not in told}
-    return shape(**{name: _plain(value) for name, value in (named | told).items()})
+def _as(shape: type[Shape], facts: object, **given: object) -> Shape:
+    """The facts in a shape of the API: fields of the same name, and the other fields from `given`."""
+    named = {name: getattr(facts, name) for name in shape.__struct_fields__ if name not in given}
+    return shape(**{name: _plain(value) for name, value in (named | given).items()})
 
 
 def _plain(value: object) -> object:

@@ -239,17 +239,17 @@ async def _step(request: web.Request) -> web.Response:
     _only(request, "strict")
     strict = _flag(request, "strict")
     newest = _newest(request)
-    answer = _known_step(request, newest.snapshot)
+    answer = _step_or_404(request, newest.snapshot)
     status = {"open": 200, "closed": 409, "unknown": 503}[answer.answer] if strict else 200
     return _wrapped(newest, encode(answer), status)
 
 
-def _known_step(request: web.Request, snapshot: Snapshot) -> StepOut:
+def _step_or_404(request: web.Request, snapshot: Snapshot) -> StepOut:
     wanted, migration = request.match_info["step"], request.match_info.get("migration", "")
     found = chosen(map(answers.step_out, snapshot.steps), migration, wanted)
     if not found:
-        known = ", ".join(f"{step.migration}/{step.name}" for step in snapshot.steps)
-        raise _Refusal(404, f"there is no step {wanted[:200]}; the steps are: {known or 'none'}")
+        listed = ", ".join(f"{step.migration}/{step.name}" for step in snapshot.steps)
+        raise _Refusal(404, f"there is no step {wanted[:200]}; the steps are: {listed or 'none'}")
     return worst(found)
 
 

@@ -33,7 +33,7 @@ def report_out(snapshot: Snapshot, timeline: Timeline, version: str, config: str
         processes=tuple(sorted(counted.items())),
         history=history_out(timeline),
         opened=tuple(_opened(timeline.spans)),
-        restarts=wording.restarts_seen([t.away for t in snapshot.targets if t.away is not None]),
+        restarts=wording.restart_durations([t.away for t in snapshot.targets if t.away is not None]),
         pages=tuple(sorted((page, outcome, count) for (page, outcome), count in snapshot.fetches.items())),
         config=config,
         unknown=wording.unknown(snapshot),
@@ -63,9 +63,9 @@ def _is_check_of(gate: Span, one: Span) -> bool:
     return is_of and one.ended is not None and one.ended <= gate.began
 
 
-def _closed_since(gate: Span, known: Iterable[Span]) -> float:
+def _closed_since(gate: Span, spans: Iterable[Span]) -> float:
     """Since when a gate that opened had not been open, as far as it was watched without a gap."""
-    before = [one for one in known if one.ended is not None and one.ended <= gate.began]
+    before = [one for one in spans if one.ended is not None and one.ended <= gate.began]
     same = [one for one in before if (one.track, one.subject) == (gate.track, gate.subject)]
     was_open = max((one.ended or 0.0 for one in same if one.value == "open"), default=0.0)
     began = min((one.began for one in same if one.began >= was_open), default=gate.began)
@@ -77,8 +77,8 @@ def _names(snapshot: Snapshot) -> NamesOut:
     members = {member.id for key in snapshot.keys for member in key.members}
     members |= {member.name for t in targets if t.gossip is not None for member in t.gossip.members}
     if snapshot.gossip is not None:
-        others = (*snapshot.gossip.unknown, *snapshot.gossip.orphaned, *snapshot.gossip.foreign)
-        members |= {one.name for one in others}
+        members_elsewhere = (*snapshot.gossip.unknown, *snapshot.gossip.orphaned, *snapshot.gossip.foreign)
+        members |= {one.name for one in members_elsewhere}
     labels = {t.gossip.label for t in targets if t.gossip is not None and t.gossip.label}
     hosts = {host for target in targets for host in _hosts(target)}
     hosts |= {_host(member.address) for key in snapshot.keys for member in key.members}

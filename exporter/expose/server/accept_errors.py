@@ -20,7 +20,7 @@ class Seldom:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._told_at: float | None = None
+        self._logged_at: float | None = None
         self._left_out = 0
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -30,8 +30,8 @@ class Seldom:
             loop.default_exception_handler(context)
             return
         now = self._clock()
-        if self._told_at is not None and now - self._told_at < EVERY:
+        if self._logged_at is not None and now - self._logged_at < EVERY:
             self._left_out += 1
             return
         log.warning("connections cannot be accepted", reason=error.strerror, times=1 + self._left_out)
-        self._told_at, self._left_out = now, 0
+        self._logged_at, self._left_out = now, 0

@@ -41,7 +41,7 @@ class WebConfigFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._watched: tuple[Path, ...] = (path,)
-        self._seen: Signature = ()
+        self._signature: Signature = ()
         self._config, self._context = self._load()
         self.ssl_context: ssl.SSLContext | None = None
         if self._context is not None:
@@ -60,15 +60,15 @@ class WebConfigFile:
 
     def _load(self) -> tuple[WebConfig, ssl.SSLContext | None]:
         """Dates are noted before reading: what changes meanwhile is read once more."""
-        self._seen = _signature(self._watched)
+        self._signature = _signature(self._watched)
         config = load_web_config(self._path)
         tls = config.tls_server_config
         self._watched = (self._path, *(files_of(tls) if tls else ()))
-        self._seen = _signature(self._watched)
+        self._signature = _signature(self._watched)
         return config, server_context(tls) if tls else None
 
     def _refresh(self) -> None:
-        if _signature(self._watched) == self._seen:
+        if _signature(self._watched) == self._signature:
             return
         try:
             config, context = self._load()
@@ -105,17 +105,17 @@ class Passwords:
 
     async def allow(self, users: Mapping[str, str], name: str, password: str) -> bool | None:
         """Whether the password fits. An unknown name takes as long. `None`: too many are waiting."""
-        known = users.get(name)
-        hashed = known or self._decoy(users)
+        password_hash = users.get(name)
+        hashed = password_hash or self._decoy(users)
         given = password.encode("utf-8", "surrogateescape")[:_LONGEST_PASSWORD]
         digest = hmac.new(self._secret, f"{name}\0{hashed}\0".encode() + given, hashlib.sha256).digest()
-        if known and digest in self._good:
+        if password_hash and digest in self._good:
             self._good.move_to_end(digest)
             return True
         if self._waiting >= _WAITING:
             return None
         fits = await self._compare(given, hashed)
-        if not known or not fits:
+        if not password_hash or not fits:
             return False
         self._good[digest] = None
         if len(self._good) > _CACHED:

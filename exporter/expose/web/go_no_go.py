@@ -120,12 +120,11 @@ def _rolling_out(snapshot: Snapshot, step: Step) -> GoNoGo | None:
         return None
     for one in snapshot.migrations:
         if one.rollout is not None and not set(one.causes) - _OF_A_ROLLOUT and _waits_for(step, one):
-            told = one.rollout
+            rollout = one.rollout
             prefix = "" if step.migration in (one.name, STORE) else f"{one.name}: "
-            sentence = (
-                f"{prefix}rolling out into {told.into_name}: {told.done} of {told.processes} processes."
-            )
-            return GoNoGo("wait", "WAIT", sentence, f"Left: {few(told.left, CULPRITS)}.", step)
+            done = f"{rollout.done} of {rollout.processes} processes"
+            sentence = f"{prefix}rolling out into {rollout.into_name}: {done}."
+            return GoNoGo("wait", "WAIT", sentence, f"Left: {few(rollout.left, CULPRITS)}.", step)
     return None
 
 
@@ -189,8 +188,8 @@ def judged(step: Step, warned: bool = False, *, part: bool = False) -> GoNoGo:
 
 def _of_a_part(step: Step) -> GoNoGo:
     blind = sum(1 for check in step.checks if check.verdict is Verdict.UNKNOWN and not check.vacuous)
-    said = f"{count(blind, 'check')} could not be answered in it." if blind else "No check in it failed."
-    why = f"{said} To judge all shards, run: kvmigration check {step.name} --prometheus URL"
+    detail = f"{count(blind, 'check')} could not be answered in it." if blind else "No check in it failed."
+    why = f"{detail} To judge all shards, run: kvmigration check {step.name} --prometheus URL"
     sentence = f"one shard's part does not show whether you may {task(step.name)}."
     return GoNoGo("unknown", "UNKNOWN", sentence, why, step)
 

@@ -44,7 +44,7 @@ class Column:
     target: str
     present: bool
     wrong: Mapping[str, str] | None
-    told: Mapping[str, tuple[Difference, ...]]
+    differences: Mapping[str, tuple[Difference, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def _columns(key: KeyFacts) -> Iterable[Column]:
     if found is None:
         return []
     if found.store != "memberlist":
-        return [Column(f"store {found.store}", "", not found.missing_key, _wrong(found), _told(found))]
+        return [Column(f"store {found.store}", "", not found.missing_key, _wrong(found), _by_member(found))]
     views = (view for view in key.views if view.kind == "gossip")
     return sorted((_gossip_column(view) for view in views), key=_interest)
 
@@ -99,7 +99,7 @@ def _gossip_column(view: ViewFacts) -> Column:
     name = f"gossip of {view.target}"
     if not view.known or view.against is None:
         return Column(name, view.target, True, None, {})
-    return Column(name, view.target, view.present, _wrong(view.against), _told(view.against))
+    return Column(name, view.target, view.present, _wrong(view.against), _by_member(view.against))
 
 
 def _interest(column: Column) -> tuple[int, str]:
@@ -108,33 +108,33 @@ def _interest(column: Column) -> tuple[int, str]:
     return 0 if column.wrong or not column.present else 2, column.target
 
 
-def _wrong(found: Comparison | SecondaryFacts) -> Mapping[str, str]:
+def _wrong(comparison: Comparison | SecondaryFacts) -> Mapping[str, str]:
     """Every member that differs, and how. The list of differences is cut short; these are not."""
-    if isinstance(found, SecondaryFacts):
-        missing, extra = found.missing_members, found.extra_members
+    if isinstance(comparison, SecondaryFacts):
+        missing, extra = comparison.missing_members, comparison.extra_members
     else:
-        missing, extra = found.missing, found.extra
+        missing, extra = comparison.missing, comparison.extra
     wrong: dict[str, str] = {}
-    for what, ids in found.mismatched.items():
+    for what, ids in comparison.mismatched.items():
         for member in ids:
             wrong[member] = f"{wrong[member]}, {what}" if member in wrong else what
     return wrong | dict.fromkeys(extra, "extra") | dict.fromkeys(missing, "missing")
 
 
-def _told(found: Comparison | SecondaryFacts) -> Mapping[str, tuple[Difference, ...]]:
-    told: dict[str, tuple[Difference, ...]] = defaultdict(tuple)
-    for difference in found.differences:
-        told[difference.member] += (difference,)
-    return dict(told)
+def _by_member(comparison: Comparison | SecondaryFacts) -> Mapping[str, tuple[Difference, ...]]:
+    differences: dict[str, tuple[Difference, ...]] = defaultdict(tuple)
+    for difference in comparison.differences:
+        differences[difference.member] += (difference,)
+    return dict(differences)
 
 
 def _ordered(key: KeyFacts, columns: tuple[Column, ...]) -> list[tuple[str, MemberFacts | None]]:
     differing = {member for column in columns for member in column.wrong or ()}
     ids = {member.id for member in key.members}
-    known: list[tuple[str, MemberFacts | None]] = [(member.id, member) for member in key.members]
-    known += [(name, None) for name in sorted((differing | key.ahead.keys()) - ids)]
-    fine = {name for name, member in known if _is_healthy(member) and name not in key.ahead}
-    return sorted(known, key=lambda pair: (pair[0] not in differing, pair[0] in fine, pair[0]))
+    rows: list[tuple[str, MemberFacts | None]] = [(member.id, member) for member in key.members]
+    rows += [(name, None) for name in sorted((differing | key.ahead.keys()) - ids)]
+    fine = {name for name, member in rows if _is_healthy(member) and name not in key.ahead}
+    return sorted(rows, key=lambda pair: (pair[0] not in differing, pair[0] in fine, pair[0]))
 
 
 def _is_healthy(member: MemberFacts | None) -> bool:
@@ -151,20 +151,20 @@ def _cell(name: str, member: MemberFacts | None, column: Column) -> Cell:
         return Cell("unread", "not read")
     if not column.present:
         return Cell("missing", "has not got the key")
-    told = column.told.get(name, ())
+    differences = column.differences.get(name, ())
     how = column.wrong.get(name)
     if how is not None:
         if how in ("missing", "extra"):
             return Cell("missing" if how == "missing" else "differs", how)
-        said = [_said(d) for d in told if d.what != "lag"]
-        return Cell("differs", "; ".join(said) or f"{how} differs")
-    late = next((d.secondary for d in told if d.what == "lag"), "")
+        texts = [_text(d) for d in differences if d.what != "lag"]
+        return Cell("differs", "; ".join(texts) or f"{how} differs")
+    late = next((d.secondary for d in differences if d.what == "lag"), "")
     if late:
         return Cell("late", f"same, {late}")
     return Cell("same", "same" if member is not None else "not there either")
 
 
-def _said(difference: Difference) -> str:
+def _text(difference: Difference) -> str:
     here, there = difference.primary or "none", difference.secondary or "none"
     return f"{difference.what}: {here} in the primary, {there} here"
 

@@ -98,8 +98,8 @@ def members(key: KeyFacts) -> Judged:
 
 def blamed(key: KeyFacts, check: str, snapshot: Snapshot) -> bool:
     """Whether a check of the gate names this key: the page has no limits of its own."""
-    asked = (found for step in snapshot.steps for found in step.checks if found.id == check)
-    found = next(asked, None)
+    checks_of_id = (found for step in snapshot.steps for found in step.checks if found.id == check)
+    found = next(checks_of_id, None)
     if found is None or found.verdict is not Verdict.FAILS:
         return False
     return any(culprit.key == key.key for culprit in found.culprits)
@@ -107,10 +107,10 @@ def blamed(key: KeyFacts, check: str, snapshot: Snapshot) -> bool:
 
 def lag(key: KeyFacts, idle: str, *, late: bool) -> Judged:
     """How far the secondary is behind; a dash where no process copies."""
-    told = key.secondary.lag if key.secondary else None
-    if told is None:
+    seconds = key.secondary.lag if key.secondary else None
+    if seconds is None:
         return Judged("none", "–") if idle else Judged("unknown", "unknown")
-    return Judged("bad" if late and not idle else "good", span(told))
+    return Judged("bad" if late and not idle else "good", span(seconds))
 
 
 def notes(key: KeyFacts, short_of_quorum: bool) -> Iterable[str]:
@@ -202,16 +202,16 @@ def copy(key: KeyFacts, idle: str, *, late: bool = False) -> Judged:
     return Judged("bad", "equal, but late") if late else _equal(found)
 
 
-def _wrong(found: SecondaryFacts) -> list[str]:
-    differing = {name for names in found.mismatched.values() for name in names}
-    words = [f"{len(found.missing_members)} missing"] if found.missing_members else []
+def _wrong(secondary: SecondaryFacts) -> list[str]:
+    differing = {name for names in secondary.mismatched.values() for name in names}
+    words = [f"{len(secondary.missing_members)} missing"] if secondary.missing_members else []
     return words + ([f"{len(differing)} differ{'s' if len(differing) == 1 else ''}"] if differing else [])
 
 
-def _equal(found: SecondaryFacts) -> Judged:
-    if found.by_pages:
+def _equal(secondary: SecondaryFacts) -> Judged:
+    if secondary.by_pages:
         return Judged("unknown", "equal to what the processes show; the store was not read completely")
-    if found.unread:
-        return Judged("unknown", f"equal where read; {count(len(found.unread), 'view')} not read")
-    more = f", {len(found.extra_members)} extra" if found.extra_members else ""
+    if secondary.unread:
+        return Judged("unknown", f"equal where read; {count(len(secondary.unread), 'view')} not read")
+    more = f", {len(secondary.extra_members)} extra" if secondary.extra_members else ""
     return Judged("good", f"equal{more}")

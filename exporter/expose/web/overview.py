@@ -13,7 +13,7 @@ from exporter.expose.web.phases import Station, stations
 from exporter.expose.web.words import first, span
 from exporter.expose.wording.migrations import line_of
 from exporter.model.facts import Event, GossipFacts, KeyFacts, PageFacts, Snapshot, TargetFacts, UnknownMember
-from exporter.model.findings import Rollback, Told
+from exporter.model.findings import FindingKind, Rollback
 from exporter.model.migration import Migration
 from exporter.model.pages import Outcome
 from exporter.products.ring_pages import HA_KEY
@@ -88,7 +88,7 @@ class Overview:
     risks: tuple[str, ...]
     more_risks: int
     open_checks: tuple[CheckRow, ...]
-    held_checks: tuple[CheckRow, ...]
+    passed_checks: tuple[CheckRow, ...]
     stations: tuple[Station, ...]
     migrations: tuple[tuple[str, Rollback | None], ...]
     steps: tuple[StepLink, ...]
@@ -114,7 +114,7 @@ def overview(snapshot: Snapshot, history: LagHistory, interval: float) -> Overvi
     """Put the first page together."""
     answer = answer_of(snapshot)
     following = next_step_of(snapshot)
-    bad, held = check_rows(following, part=snapshot.part is not None) if following else ((), ())
+    bad, passed = check_rows(following, part=snapshot.part is not None) if following else ((), ())
     keys, more_keys = first(key_rows(snapshot, history, interval), KEYS)
     warnings, more_warnings = first(snapshot.fleet.warnings, WARNINGS)
     risks, more_risks = first(snapshot.fleet.risks, RISKS)
@@ -132,7 +132,7 @@ def overview(snapshot: Snapshot, history: LagHistory, interval: float) -> Overvi
         risks=risks,
         more_risks=more_risks,
         open_checks=bad,
-        held_checks=held,
+        passed_checks=passed,
         stations=stations(snapshot),
         migrations=tuple((line_of(one), _way_back(one)) for one in snapshot.migrations),
         steps=step_links(snapshot),
@@ -155,9 +155,11 @@ def lasts(snapshot: Snapshot) -> str:
     began = snapshot.fleet.phase_since
     if began is None:
         return "unknown"
-    told = span(snapshot.at - began)
-    watched = next((e.at for e in snapshot.events if e.found and e.found.kind is Told.FIRST_CYCLE), None)
-    return f"at least {told}" if watched is not None and began <= watched else told
+    duration = span(snapshot.at - began)
+    watched = next(
+        (e.at for e in snapshot.events if e.found and e.found.kind is FindingKind.FIRST_CYCLE), None
+    )
+    return f"at least {duration}" if watched is not None and began <= watched else duration
 
 
 def step_links(snapshot: Snapshot) -> tuple[StepLink, ...]:
@@ -195,10 +197,10 @@ def _tracker(snapshot: Snapshot) -> Tracker | None:
     key = next((key for key in snapshot.keys if key.key == HA_KEY), None)
     if key is None:
         return None
-    told = [target.ha_elections for target in snapshot.targets if target.ha_elections is not None]
+    counts = [target.ha_elections for target in snapshot.targets if target.ha_elections is not None]
     return Tracker(
         key,
         copy(key, not_copied(key, snapshot), late=blamed(key, "lag", snapshot)),
         views(key),
-        sum(told) if told else None,
+        sum(counts) if counts else None,
     )

@@ -51,8 +51,8 @@ class PageRequest:
 
     def page(self, name: str = "page") -> int:
         """A page number of the query; 1 where it is none."""
-        told = self.query.get(name, "")
-        return int(told) if told.isdecimal() and len(told) < 7 else 1
+        text = self.query.get(name, "")
+        return int(text) if text.isdecimal() and len(text) < 7 else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,12 @@ def nothing_yet(_: PageRequest) -> Content:
 
 def first_page(view: PageRequest) -> Content:
     """`/`."""
-    seen = overview(view.known, view.history, view.interval)
-    answer = seen.answer
+    contents = overview(view.known, view.history, view.interval)
+    answer = contents.answer
     return Content(
         "overview.html",
         f"{answer.word} · {view.known.fleet.next_step or 'no next step'}",
-        {"seen": seen},
+        {"seen": contents},
         f"{answer.word}: {answer.sentence}",
     )
 
@@ -98,8 +98,8 @@ def key(view: PageRequest) -> Content:
     if facts is None:
         raise NotThere(_missing("key", view.match["key"], [key.key for key in view.known.keys]))
     row = key_row(facts, view.known, view.history, view.interval)
-    seen = key_page(row, view.page(), view.page("views"))
-    return Content("key.html", f"Key {facts.key}", {"seen": seen, "key": facts})
+    contents = key_page(row, view.page(), view.page("views"))
+    return Content("key.html", f"Key {facts.key}", {"seen": contents, "key": facts})
 
 
 def target(view: PageRequest) -> Content:
@@ -109,14 +109,14 @@ def target(view: PageRequest) -> Content:
     if facts is None:
         raise NotThere(_missing("target", view.match["name"], [t.name for t in view.known.targets]))
     none = culprits.name(facts.why_none) if facts.why_none else ""
-    seen = {"seen": target_page(view.known, facts), "target": facts, "none": none}
-    return Content("target.html", f"Process {facts.name}", seen)
+    contents = {"seen": target_page(view.known, facts), "target": facts, "none": none}
+    return Content("target.html", f"Process {facts.name}", contents)
 
 
 def processes(view: PageRequest) -> Content:
     """`/processes`, with `?component=`."""
-    seen = target_list(view.known, view.query.get("component", ""), view.page())
-    return Content("processes.html", "Processes", {"seen": seen})
+    contents = target_list(view.known, view.query.get("component", ""), view.page())
+    return Content("processes.html", "Processes", {"seen": contents})
 
 
 def gate(view: PageRequest) -> Content:
@@ -126,9 +126,9 @@ def gate(view: PageRequest) -> Content:
         raise NotThere(_missing("gate", view.match["step"], [step.title for step in view.known.steps]))
     part = view.known.part is not None
     answer = withheld(view.known) if view.known.is_withheld else answer_to(view.known, step)
-    bad, held = check_rows(step, CULPRITS, part=part)
+    bad, passed = check_rows(step, CULPRITS, part=part)
     views = oldest_views(check.covered for check in step.checks)
-    values = {"step": step, "answer": answer, "bad": bad, "held": held, "task": task(step.name),
+    values = {"step": step, "answer": answer, "bad": bad, "held": passed, "task": task(step.name),
               "views": views, "steps": step_links(view.known)}  # fmt: skip
     return Content("gate.html", f"{answer.word} · {step.title}", values, f"{answer.word}: {answer.sentence}")
 

@@ -33,7 +33,7 @@ from exporter.expose.web.page_contents import (
 )
 from exporter.model.facts import Snapshot
 
-KEPT: Final = 32  # rendered pages of one snapshot
+MAX_RENDERED: Final = 32  # rendered pages of one snapshot
 LOOK: Final = 1.0  # seconds between checks for a new snapshot
 _TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -158,15 +158,15 @@ async def _inner(
     )
     if pages.of is not snapshot:
         pages.of, pages.rendered = snapshot, OrderedDict()
-    kept, key = pages.rendered, request.raw_path
-    if key in kept and make in PATHS.values():
-        kept.move_to_end(key)
-        return kept[key]
+    rendered, key = pages.rendered, request.raw_path
+    if key in rendered and make in PATHS.values():
+        rendered.move_to_end(key)
+        return rendered[key]
     made = await asyncio.to_thread(_rendered, make, view)
     if make in PATHS.values():
-        kept[key] = made
-        if len(kept) > KEPT:
-            kept.popitem(last=False)
+        rendered[key] = made
+        if len(rendered) > MAX_RENDERED:
+            rendered.popitem(last=False)
     return made
 
 
@@ -242,10 +242,10 @@ async def _not_found(request: web.Request, handler: Handler) -> web.StreamRespon
     try:
         return await handler(request)
     except web.HTTPNotFound:
-        asked = request.headers.get("Accept", "")
+        accepted = request.headers.get("Accept", "")
         if (
             request.method != "GET"
-            or "text/html" not in asked
+            or "text/html" not in accepted
             or request.path.startswith(("/api/", "/-/", "/static/"))
         ):
             raise

@@ -18,14 +18,14 @@ _FLOOR: Final = 10.0  # seconds of lag that fill the height at least, so that a 
 
 def draw(points: Sequence[Point], now: float, interval: float) -> Markup:
     """The lag over the last hour. The line has a gap where it was unknown or not recorded."""
-    known = [lag for _, lag in points if lag is not None]
-    if not known:
+    lags = [lag for _, lag in points if lag is not None]
+    if not lags:
         return Markup("")
-    top = max(_FLOOR, *known)
+    top = max(_FLOOR, *lags)
     lines = [[_place(at, lag, now, top) for at, lag in run] for run in _runs(points, 3 * max(interval, STEP))]
     drawn = "".join(_line(line) for line in lines)
     gaps = sum(1 for _, lag in points if lag is None)
-    label = f"Lag over the last hour: now {span(points[-1][1])}, at most {span(max(known))}" + (
+    label = f"Lag over the last hour: now {span(points[-1][1])}, at most {span(max(lags))}" + (
         f", at times unknown ({gaps} of {len(points)} points)" if gaps else ""
     )
     drawing = (

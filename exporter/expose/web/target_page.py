@@ -9,7 +9,7 @@ from exporter.expose.web.words import first, page_of, query
 from exporter.model.facts import GossipFacts, KeyFacts, MemberFacts, Snapshot, TargetFacts
 from exporter.model.pages import GossipMember, GossipState, Outcome, Phase
 
-SEEN: Final = 60
+LISTED: Final = 60
 MEMBERS: Final = 60
 ROWS: Final = 100
 NONE_WRITES: Final = "– (it only reads)"
@@ -23,8 +23,8 @@ class TargetPage:
     phase: str
     members: tuple[tuple[KeyFacts, MemberFacts], ...]
     more_members: int
-    seen: tuple[GossipMember, ...]
-    more_seen: int
+    listed: tuple[GossipMember, ...]
+    more_listed: int
     cluster: int | None  # which gossip cluster, from 1
     clusters: int
 
@@ -34,14 +34,14 @@ def target_page(snapshot: Snapshot, target: TargetFacts) -> TargetPage:
     mine = ((key, member) for key in snapshot.keys for member in key.members if member.target == target.name)
     members, more_members = first(mine, MEMBERS)
     listed = target.gossip.members if target.gossip else ()
-    seen, more_seen = first(sorted(listed, key=lambda m: (m.state is GossipState.ALIVE, m.name)), SEEN)
+    shown, more_listed = first(sorted(listed, key=lambda m: (m.state is GossipState.ALIVE, m.name)), LISTED)
     return TargetPage(
         target=target,
         phase=phase_of(target),
         members=members,
         more_members=more_members,
-        seen=seen,
-        more_seen=more_seen,
+        listed=shown,
+        more_listed=more_listed,
         cluster=_cluster(snapshot.gossip, target.name),
         clusters=len(snapshot.gossip.clusters) if snapshot.gossip else 0,
     )

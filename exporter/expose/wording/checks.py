@@ -9,12 +9,12 @@ from exporter.expose.wording import looked
 from exporter.expose.wording.culprits import detail
 from exporter.expose.wording.culprits import name as culprit
 from exporter.expose.wording.lists import counted
-from exporter.model.culprits import Culprit, Looked, Seen
+from exporter.model.culprits import Culprit, Looked, LookedKind
 from exporter.model.gate import Check, Verdict
 
-NOT_KNOWN: Final = "Unknown: "
+UNKNOWN: Final = "Unknown: "
 
-__all__ = ["NOT_KNOWN", "adds_nothing", "culprit", "culprits", "evidence", "heading", "paragraph", "remedies"]
+__all__ = ["UNKNOWN", "adds_nothing", "culprit", "culprits", "evidence", "heading", "paragraph", "remedies"]
 
 
 def culprits(check: Check, most: int | None = None) -> tuple[str, ...]:
@@ -27,28 +27,28 @@ def evidence(check: Check) -> str:
     return paragraph(check.verdict, check.culprits, check.evidence)
 
 
-def paragraph(verdict: Verdict, found: tuple[Culprit, ...], seen: tuple[Looked, ...]) -> str:
+def paragraph(verdict: Verdict, failing: tuple[Culprit, ...], notes: tuple[Looked, ...]) -> str:
     """The same of its parts."""
-    own_words = any(one.kind is Seen.TOLD for one in seen)
-    said = [_blamed(verdict, found)] if found and not own_words else []
-    return " ".join([*said, *map(looked.text, seen)])
+    own_words = any(one.kind is LookedKind.VERBATIM for one in notes)
+    sentences = [_blamed(verdict, failing)] if failing and not own_words else []
+    return " ".join([*sentences, *map(looked.text, notes)])
 
 
-def _blamed(verdict: Verdict, found: Iterable[Culprit]) -> str:
-    listed = counted(tuple(map(detail, found)))
-    return f"{NOT_KNOWN}{listed}" if verdict is Verdict.UNKNOWN else listed
+def _blamed(verdict: Verdict, failing: Iterable[Culprit]) -> str:
+    listed = counted(tuple(map(detail, failing)))
+    return f"{UNKNOWN}{listed}" if verdict is Verdict.UNKNOWN else listed
 
 
 def heading(check: Check) -> str:
     """What stands above a list of the culprits."""
-    listed = NOT_KNOWN.rstrip() if check.verdict is Verdict.UNKNOWN else ""
+    listed = UNKNOWN.rstrip() if check.verdict is Verdict.UNKNOWN else ""
     return listed if len(check.culprits) == 1 else f"{len(check.culprits)} found. {listed}".rstrip()
 
 
 def adds_nothing(evidence: str, names: tuple[str, ...]) -> bool:
     """Whether a check's evidence, as the API gives it, is but a list of these culprits."""
     listed = counted(names)
-    return evidence in (listed, f"{NOT_KNOWN}{listed}")
+    return evidence in (listed, f"{UNKNOWN}{listed}")
 
 
 def remedies(shown: Iterable[tuple[str, str]]) -> Iterator[str]:

@@ -106,8 +106,8 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.REPLICATION_DIFFERS: "replication factor {value:g} on {names:5}, {of:g} on {why}",
         Kind.PRIMARY_DIFFERS: "primary {member} on {names:5}, {what} on {why}",
         Kind.KEPT_IN_MEMORY: "store inmemory on {names:5}, shared by {value} other processes",
-        Kind.OTHERS: "{names:5}",
-        Kind.MOST_OTHERS: "{value} other processes",
+        Kind.OTHER_PROCESSES: "{names:5}",
+        Kind.MOST_PROCESSES: "{value} other processes",
         Kind.PARTITION_WITHOUT_OWNER: "partition {value} of {key} is {what} and has no owner",
         Kind.PARTITION_OWNERS_VANISHED: (
             "partition {value} of {key} is {what} and none of its {of: owners} is a member or process: "
@@ -155,7 +155,7 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.STORE_REVISION_FELL: "its revision decreased from {of:.0f} to {value:.0f}",
         Kind.STORE_KEYS: "{what}: {value: keys}",
         Kind.STORE_EMPTY: "{what}: no key is in it below {names}",
-        Kind.STORE_OF_OTHERS: "{what}: no key that our processes use is below its prefixes",
+        Kind.STORE_OF_PROCESSES: "{what}: no key that our processes use is below its prefixes",
         Kind.STORE_UNCOVERED: "{key} is used or configured, and not read in {names:and}",
         Kind.STORE_WRITTEN: "{key} was written or deleted {value:.0f} s ago",
         Kind.STORE_WATCHED_BRIEFLY: "{what} has been watched for {value:.0f} s of {of:.0f} s",
@@ -193,7 +193,7 @@ TEMPLATES: Final[Mapping[Kind, str]] = MappingProxyType(
         Kind.STORE_BEHIND: "the store is {value:.0f} s behind in {key}",
         Kind.STORE_KEY_NOT_COMPARED: "the store's {key} was not compared",
         Kind.VIEWS_NOT_READ: "{names} was not read for {key}",
-        Kind.TOLD: "{what}",
+        Kind.VERBATIM: "{what}",
         Kind.NO_TARGETS: "no process was found",
         Kind.NO_ANSWER: "no process answers",
         Kind.NO_WRITER: "no writing client was found",

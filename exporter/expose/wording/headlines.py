@@ -20,7 +20,7 @@ ANSWERS: Final[Mapping[str, str]] = MappingProxyType(
     {"open": "open", "closed": "closed", "unknown": "unknown"}
 )
 OPEN: Final = "Open: every check passed."
-_HELD: Final = re.compile(r"(?:Open|Closed): every check (?:has )?passed[^.]*\. ?")
+_PASSED: Final = re.compile(r"(?:Open|Closed): every check (?:has )?passed[^.]*\. ?")
 
 
 def bad(answer: str, failed: int, unknown: int, of: int) -> str:
@@ -49,11 +49,11 @@ def answer_of(answer: str, headline: str) -> str:
     return f"{ANSWERS[answer]}: {headline}"
 
 
-def held(seconds: float, headline: str) -> str:
+def passed(seconds: float, headline: str) -> str:
     """The headline of a step that another exporter has watched: the gate's own headline with this time, and
     with its risk above all.
     """
-    return f"Open: every check has passed for {seconds:.0f} s. {_HELD.sub('', headline)}".rstrip()
+    return f"Open: every check has passed for {seconds:.0f} s. {_PASSED.sub('', headline)}".rstrip()
 
 
 def of_step(step: Step, migration: Migration, now: Snapshot) -> str:

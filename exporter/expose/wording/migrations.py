@@ -43,13 +43,13 @@ def _where(migration: Migration) -> str:
 def _store_of(migration: Migration) -> str:
     if migration.phase is not Phase.MEMBERLIST:
         return "in use"
-    told = ["no client uses it"]
+    uses = ["no client uses it"]
     if migration.named_by:
-        told.append(f"/config still names one on {few(migration.named_by, SHOWN)}")
+        uses.append(f"/config still names one on {few(migration.named_by, SHOWN)}")
     if migration.runtime_left:
         left = f"{few(migration.runtime_left, SHOWN)}{read_ago(migration.runtime_age)}"
-        told.append(f"the runtime configuration still has multi_kv_config on {left}")
-    return ", and ".join(told)
+        uses.append(f"the runtime configuration still has multi_kv_config on {left}")
+    return ", and ".join(uses)
 
 
 def _opened(migration: Migration) -> str:

@@ -42,15 +42,15 @@ WAYS: Final[Mapping[Way, str]] = MappingProxyType(
 )
 
 
-def text(found: Rollback) -> str:
+def text(rollback: Rollback) -> str:
     """What the rollback needs, what makes it unsafe, and what of it is unknown."""
-    way = WAYS[found.way]
-    if found.way is Way.MIXED:
-        return f"{way}. {_some(found.against)}"
-    reasons = _some((*found.against, *found.unknown))
-    if found.way is not Way.SWITCHED:
+    way = WAYS[rollback.way]
+    if rollback.way is Way.MIXED:
+        return f"{way}. {_some(rollback.against)}"
+    reasons = _some((*rollback.against, *rollback.unknown))
+    if rollback.way is not Way.SWITCHED:
         return f"{way}. Part of it is unknown: {reasons}." if reasons else f"{way}."
-    if found.safe is False:
+    if rollback.safe is False:
         return f"{way}. Do not do this now, for these reasons: {reasons}."
     return f"{way}, and part of it is unknown: {reasons}." if reasons else f"{way}."
 

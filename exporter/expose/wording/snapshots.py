@@ -23,18 +23,20 @@ def worded(snapshot: Snapshot) -> Snapshot:
         rollback=_rollback(snapshot.fleet.rollback),
     )
     events = tuple(map(_event, snapshot.events))
-    told = replace(snapshot, migrations=migrations, fleet=fleet, events=events)
-    return replace(told, fleet=replace(fleet, headline=headlines.of_fleet(told)))
+    worded_snapshot = replace(snapshot, migrations=migrations, fleet=fleet, events=events)
+    return replace(worded_snapshot, fleet=replace(fleet, headline=headlines.of_fleet(worded_snapshot)))
 
 
-def _migration(found: Migration, snapshot: Snapshot) -> Migration:
-    told = replace(
-        found,
-        findings=_findings(found.findings),
-        dangers=_findings(found.dangers),
-        rollback=_rollback(found.rollback),
+def _migration(migration: Migration, snapshot: Snapshot) -> Migration:
+    worded_migration = replace(
+        migration,
+        findings=_findings(migration.findings),
+        dangers=_findings(migration.dangers),
+        rollback=_rollback(migration.rollback),
     )
-    return replace(told, steps=tuple(_step(step, told, snapshot) for step in found.steps))
+    return replace(
+        worded_migration, steps=tuple(_step(step, worded_migration, snapshot) for step in migration.steps)
+    )
 
 
 def _step(step: Step, migration: Migration, snapshot: Snapshot) -> Step:
@@ -43,16 +45,16 @@ def _step(step: Step, migration: Migration, snapshot: Snapshot) -> Step:
     return replace(step, headline=headlines.of_step(step, migration, snapshot))
 
 
-def _findings(found: Iterable[Finding]) -> tuple[Finding, ...]:
-    return tuple(map(_finding, found))
+def _findings(listed: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(map(_finding, listed))
 
 
-def _finding(found: Finding) -> Finding:
-    return replace(found, text=findings.text(found))
+def _finding(finding: Finding) -> Finding:
+    return replace(finding, text=findings.text(finding))
 
 
-def _rollback(found: Rollback) -> Rollback:
-    return replace(found, text=rollbacks.text(found))
+def _rollback(rollback: Rollback) -> Rollback:
+    return replace(rollback, text=rollbacks.text(rollback))
 
 
 def _event(event: Event) -> Event:

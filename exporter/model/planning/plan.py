@@ -132,8 +132,8 @@ class Plan:
     """One step of one migration. `refused` is why there is nothing to do; then all else may be empty.
 
     `runtime` is the required block of the runtime configuration, `runtime_now` the block on the processes, if
-    it was read. With `runtime_said` all files have it already and clients do not follow. With `clear_runtime`
-    that block is to be removed. `unread` are unread processes: their needs are not in here.
+    it was read. With `runtime_written` all files have it already and clients do not follow. With
+    `clear_runtime` that block is to be removed. `unread` are unread processes: their needs are not in here.
     """
 
     migration: str
@@ -151,7 +151,7 @@ class Plan:
     is_begun: bool = False  # what closes the gate is only that some clients have taken the step
     runtime: Mapping[str, Setting] = field(default_factory=lambda: MappingProxyType({}))
     runtime_due: bool = False  # False: every client that it reaches is there
-    runtime_said: bool = False
+    runtime_written: bool = False
     runtime_now: tuple[BlockNow, ...] = ()  # most frequent first
     clear_runtime: bool = False
     reached: tuple[Reached, ...] = ()

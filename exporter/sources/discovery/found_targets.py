@@ -96,7 +96,7 @@ def from_address(address: str, scheme: str = "http") -> FoundTarget:
     return from_url(address if "://" in address else f"{scheme}://{address}")
 
 
-def labelled(found: FoundTarget, labels: Mapping[str, str]) -> FoundTarget:
+def labelled(target: FoundTarget, labels: Mapping[str, str]) -> FoundTarget:
     """With Prometheus's labels applied: name, component, scheme, path; `__…` labels are used up."""
     kept = {
         name: value[:MAX_LABEL_VALUE]
@@ -106,10 +106,10 @@ def labelled(found: FoundTarget, labels: Mapping[str, str]) -> FoundTarget:
     name = next((labels[label] for label in NAME_LABELS if labels.get(label)), "")
     component = next((labels[label] for label in COMPONENT_LABELS if labels.get(label)), "")
     return FoundTarget(
-        host=found.host,
-        port=found.port,
-        scheme=found.scheme,
-        prefix=_prefix(labels) if found.prefix is None else found.prefix,
+        host=target.host,
+        port=target.port,
+        scheme=target.scheme,
+        prefix=_prefix(labels) if target.prefix is None else target.prefix,
         name=plain_name(name),
         component=plain_name(component),
         labels=kept,

@@ -30,7 +30,7 @@ class Lists:
 
 
 class GossipSource:
-    """The poller passes the lists to `heard`.
+    """The poller passes the lists to `take_lists`.
 
     A member that no list has any more stays for a while: its failure is worth a series. A cycle without a
     readable list changes nothing.
@@ -41,9 +41,9 @@ class GossipSource:
     def __init__(self, config: GossipSd, clock: Callable[[], float] = time.monotonic) -> None:
         self._config = config
         self._clock = clock
-        self._heard_at: dict[str, float] = {}
+        self._listed_at: dict[str, float] = {}
 
-    def heard(self, lists: Iterable[Lists], seeds: frozenset[str]) -> None:
+    def take_lists(self, lists: Iterable[Lists], seeds: frozenset[str]) -> None:
         """The lists of the last cycle. `seeds` are the hosts of the other sources. Where there are several, a
         single answer adds no member. Loopback addresses are accepted only if a seed is on loopback.
         """
@@ -54,18 +54,18 @@ class GossipSource:
                 votes[host] += each.count
         named = frozenset[str]().union(*(each.every for each in answered))
         now = self._clock()
-        stays = {host: at for host, at in self._heard_at.items() if now - at <= GRACE}
+        stays = {host: at for host, at in self._listed_at.items() if now - at <= GRACE}
         stays |= dict.fromkeys(named & stays.keys(), now)
         if total > 1 or len(seeds) == 1:
             most = sorted(host for host, count in votes.items() if 2 * count > total)
             near = any(is_loopback(seed) for seed in seeds)
             stays |= {host: now for host in most if host not in stays and may_be_asked(host, near=near)}
-        self._heard_at = dict(list(stays.items())[: self._config.max_members])
+        self._listed_at = dict(list(stays.items())[: self._config.max_members])
 
     def current(self) -> tuple[FoundTarget, ...]:
         """The members of recent lists."""
         now, port, scheme = self._clock(), self._config.port, self._config.scheme
-        hosts = sorted(host for host, at in self._heard_at.items() if now - at <= GRACE)
+        hosts = sorted(host for host, at in self._listed_at.items() if now - at <= GRACE)
         return tuple(FoundTarget(host, port, scheme) for host in hosts)
 
     async def find(self) -> Listing:

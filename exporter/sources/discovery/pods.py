@@ -94,12 +94,12 @@ def _reason(status: Mapping[str, Any]) -> str:
     """Why it does not run: its own reason (Evicted), that it has no node, or what a container waits for."""
     placed = (c for c in map(_mapping, _list(status.get("conditions"))) if c.get("type") == "PodScheduled")
     states = (_mapping(each.get("state")) for each in map(_mapping, _list(status.get("containerStatuses"))))
-    told = [
+    reasons = [
         status.get("reason"),
         *(condition.get("reason") for condition in placed if condition.get("status") == "False"),
         *(_mapping(state.get("waiting")).get("reason") for state in states),
     ]
-    return next((reason for reason in told if isinstance(reason, str) and reason), "")
+    return next((reason for reason in reasons if isinstance(reason, str) and reason), "")
 
 
 def _component(labels: Mapping[str, Any]) -> str:

@@ -95,10 +95,10 @@ class _Slot:
     def _note(self, ok: bool, detail: str) -> None:
         if ok != self.ok:
             self.since = self._now()
-            self._tell(ok, detail)
+            self._log(ok, detail)
         self.ok, self.detail = ok, detail
 
-    def _tell(self, ok: bool, detail: str) -> None:
+    def _log(self, ok: bool, detail: str) -> None:
         if not ok:
             log.warning("a source of targets failed", source=self.label, err=detail)
         elif self.ok is not None:
@@ -212,14 +212,14 @@ class Discovery:
             if self._started:
                 slot.start()
 
-    def gossip_heard(self, lists: Iterable[Lists]) -> None:
+    def take_lists(self, lists: Iterable[Lists]) -> None:
         """Pass the member lists of the last cycle to the gossip sources."""
-        heard = tuple(lists)
+        all_lists = tuple(lists)
         gossips = [slot for slot in self._slots if isinstance(slot.source, GossipSource)]
         seeds = frozenset(found.host for slot in self._slots if slot not in gossips for found in slot.found)
         for slot in gossips:
             if isinstance(slot.source, GossipSource):
-                slot.source.heard(heard, seeds)
+                slot.source.take_lists(all_lists, seeds)
                 current = slot.source.current()
                 slot.found = slot.found if slot.found == current else current
 
@@ -286,8 +286,8 @@ def _askable(finding: Listing) -> Listing:
     left_out = len(finding.found) - len(found)
     if not left_out:
         return finding
-    told = f"{left_out} at addresses where no process can be: left out"
-    trouble = f"{finding.trouble}; {told}" if finding.trouble else told
+    note = f"{left_out} at addresses where no process can be: left out"
+    trouble = f"{finding.trouble}; {note}" if finding.trouble else note
     return replace(finding, found=found, trouble=trouble)
 
 

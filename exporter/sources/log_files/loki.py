@@ -169,11 +169,11 @@ def _lines_of(answer: Answer) -> list[tuple[Line, str]]:
 def read_streams(body: bytes) -> Iterator[tuple[Line, str]]:
     """Lines of an answer, each with its stream as text. Raises `DecodeError`."""
     try:
-        told = json.loads(body)
+        answer = json.loads(body)
     except (ValueError, RecursionError):
         raise DecodeError("query_range: no JSON") from None
-    data = told.get("data") if isinstance(told, dict) else None
-    if not isinstance(data, dict) or told.get("status") != "success":
+    data = answer.get("data") if isinstance(answer, dict) else None
+    if not isinstance(data, dict) or answer.get("status") != "success":
         raise DecodeError("query_range: no success in the answer")
     if data.get("resultType") != "streams":
         raise DecodeError("query_range: no streams; the query must be a stream selector")

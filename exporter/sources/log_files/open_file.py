@@ -45,7 +45,7 @@ class Followed:
     missing: int = 0
     idle: bool = False  # nothing new at the last reading, and nothing left over
     _more: bool = False  # the last chunk was not the end
-    _seen: tuple[int, int] = (-1, -1)  # size and time at the last reading
+    _stamp: tuple[int, int] = (-1, -1)  # size and time at the last reading
 
     def position(self) -> Position:
         """Where it stands."""
@@ -68,8 +68,8 @@ class Followed:
     def look(self) -> bool:
         """Whether there is something to read; a file that was truncated begins anew."""
         status = os.fstat(self.descriptor)
-        seen = (status.st_size, status.st_mtime_ns)
-        changed, self._seen = seen != self._seen, seen
+        stamp = (status.st_size, status.st_mtime_ns)
+        changed, self._stamp = stamp != self._stamp, stamp
         self.idle = not changed and not self._more
         if changed and (status.st_size < self.offset or mark_at(self.descriptor, self.offset) != self.mark):
             self.start(0, within=False)

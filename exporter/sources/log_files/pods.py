@@ -88,7 +88,7 @@ class PodLogSource:
         self._connects, self._pods, self._word, self._count = connects, pods, word, count
         self._clock = clock
         self._started = clock()
-        self._seen: dict[Pod, str] = {}  # the stamp of the newest line that was read
+        self._newest: dict[Pod, str] = {}  # the stamp of the newest line that was read
         self._places = asyncio.Semaphore(AT_ONCE)
         self._failing = ""
 
@@ -105,7 +105,7 @@ class PodLogSource:
     async def look(self, take: Take, deadline: float) -> None:
         """Pass on the lines that came since the last reading."""
         pods = sorted(set(self._pods()), key=lambda pod: (pod.namespace, pod.name, pod.container))[:MAX_PODS]
-        self._seen = {pod: self._seen[pod] for pod in pods if pod in self._seen}
+        self._newest = {pod: self._newest[pod] for pod in pods if pod in self._newest}
         outcomes: set[Outcome] = set()
         for connect in self._connects:
             try:
@@ -127,12 +127,12 @@ class PodLogSource:
             return self._failed(f"the log of {pod.name}", error)
         if piece is None:
             return Outcome.ABSENT
-        seen = self._seen.get(pod, "")
+        newest = self._newest.get(pod, "")
         for line in piece.lines:
             stamp = stamp_of(line)
-            if not stamp or stamp > seen:
+            if not stamp or stamp > newest:
                 take(pod.name, line)
-        self._seen[pod] = max(seen, piece.newest)
+        self._newest[pod] = max(newest, piece.newest)
         return Outcome.OK
 
     async def _read(self, api: Any, pod: Pod) -> _Piece | None:
@@ -162,9 +162,9 @@ class PodLogSource:
 
     def _since(self, pod: Pod) -> int:
         """The range in seconds; the API counts integer seconds, by its own clock."""
-        now, seen = self._clock(), self._seen.get(pod, "")
-        begin = _seconds(seen) if seen else self._started - LOOK_BACK
-        return max(1, math.ceil(now - begin) + (OVERLAP if seen else 0))
+        now, newest = self._clock(), self._newest.get(pod, "")
+        begin = _seconds(newest) if newest else self._started - LOOK_BACK
+        return max(1, math.ceil(now - begin) + (OVERLAP if newest else 0))
 
     def _failed(self, what: str, error: Exception) -> Outcome:
         words = "no answer in time" if isinstance(error, TimeoutError) else failure_of(error)[1]

@@ -37,10 +37,10 @@ class State:
 
 def load(path: Path) -> State | None:
     """Read a state; `None` where there is none. Raises `OSError` and `BrokenStateError`."""
-    told = state_file.load(path, VERSION)
-    if told is None:
+    content = state_file.load(path, VERSION)
+    if content is None:
         return None
-    files, counts = told.get("files"), told.get("counts")
+    files, counts = content.get("files"), content.get("counts")
     if not isinstance(files, list) or not isinstance(counts, list):
         raise BrokenStateError("files or counts are missing")
     return State(tuple(_position(entry) for entry in files), tuple(_count(entry) for entry in counts))

@@ -39,7 +39,7 @@ Take = Callable[[str, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Reading:
     """How one reading went. Absent: no file has such a name."""
 
     outcome: Outcome
@@ -59,7 +59,7 @@ class LogFiles:
     _files: dict[Key, Followed] = field(default_factory=dict)
     _kept: list[Position] = field(default_factory=list)
     _started: bool = False
-    _said: set[str] = field(default_factory=set)
+    _logged: set[str] = field(default_factory=set)
     _written: State = field(default_factory=State)
 
     def recall(self) -> Counts:
@@ -88,9 +88,9 @@ class LogFiles:
             self._warn("save", f"state file {self.state_file} is not written: {words(error)}")
             return
         self._written = state
-        self._said.discard("save")
+        self._logged.discard("save")
 
-    def look(self, take: Take) -> Look:
+    def look(self, take: Take) -> Reading:
         """Read what is new, each file in turn so that a busy file does not keep another one waiting.
 
         Never raises for a fault of a file or a directory.
@@ -109,13 +109,13 @@ class LogFiles:
         self._let_go(take)
         problems += broken
         if problems:
-            return Look(Outcome.FAILED, problems[0], behind)
-        return Look(Outcome.OK if found else Outcome.ABSENT, behind=behind)
+            return Reading(Outcome.FAILED, problems[0], behind)
+        return Reading(Outcome.OK if found else Outcome.ABSENT, behind=behind)
 
     def _unlistable(self) -> list[str]:
         error = patterns.unlistable(self.patterns)
         if error is None:
-            self._said.discard("directory")
+            self._logged.discard("directory")
             return []
         problem = f"{error.filename}: {words(error)}"
         self._warn("directory", f"{problem}: what is in it is not read")
@@ -135,7 +135,7 @@ class LogFiles:
                 problems.append(f"{path}: {words(error)}")
                 self._warn(path, f"{path} is not read: {words(error)}")
                 continue
-            self._said.discard(path)
+            self._logged.discard(path)
             if file is not None and file.key not in self._files:
                 self._files[file.key] = file
                 self._begin(file, known, rotated=key not in found)
@@ -145,10 +145,10 @@ class LogFiles:
         vanished = [position for position in self._kept if position.key not in found]
         return {p.key: name for p in vanished if (name := patterns.beside(p.path, p.key))}
 
-    def _begin(self, file: Followed, known: Iterable[Position], *, rotated: bool) -> None:
+    def _begin(self, file: Followed, recalled: Iterable[Position], *, rotated: bool) -> None:
         """Where to begin: behind what was read under this or another name, else at the beginning."""
         near = _directory(file.path)
-        likely = [p for p in known if p.key == file.key or _directory(p.path) == near]
+        likely = [p for p in recalled if p.key == file.key or _directory(p.path) == near]
         read = [position for position in likely if file.has(position)]
         if read:
             furthest = max(read, key=lambda position: position.offset)
@@ -198,8 +198,8 @@ class LogFiles:
 
     def _warn(self, what: str, text: str) -> None:
         """Log it once, until it is over."""
-        if what not in self._said and len(self._said) < 10 * patterns.MAX_FILES:
-            self._said.add(what)
+        if what not in self._logged and len(self._logged) < 10 * patterns.MAX_FILES:
+            self._logged.add(what)
             log.warning(text)
 
 

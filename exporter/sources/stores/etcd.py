@@ -137,7 +137,7 @@ async def _complete(
     return found.ok(KIND, store.prefixes, header.cluster_id, header.revision)
 
 
-async def _read_prefix(endpoint: Endpoint, prefix: str, revision: int, found: Collected) -> None:
+async def _read_prefix(endpoint: Endpoint, prefix: str, revision: int, collected: Collected) -> None:
     start, end = prefix.encode(), end_of(prefix.encode())
     limit = FIRST_PAGE
     while start:
@@ -148,15 +148,15 @@ async def _read_prefix(endpoint: Endpoint, prefix: str, revision: int, found: Co
                 raise
             limit = max(1, limit // 8)
             continue
-        start, limit = _taken(page, start, end, found)
+        start, limit = _taken(page, start, end, collected)
         del page
-        await found.settle()
+        await collected.settle()
 
 
-def _taken(page: Range, start: bytes, end: bytes, found: Collected) -> tuple[bytes, int]:
+def _taken(page: Range, start: bytes, end: bytes, collected: Collected) -> tuple[bytes, int]:
     """Take the keys of a page; returns where the next page begins, or nothing, and its number of keys."""
     for entry in _in_order(page.kvs, start, end):
-        found.add(entry.key.decode("utf-8", "backslashreplace"), entry.value, entry.mod_revision)
+        collected.add(entry.key.decode("utf-8", "backslashreplace"), entry.value, entry.mod_revision)
     # `count` is of all the rest. A server that ignores `limit` sends it at once; the count detects a server
     # that truncates its answer without `more`.
     if not page.more and page.count <= len(page.kvs):
@@ -198,8 +198,8 @@ def _none_of(errors: dict[str, FetchError]) -> FetchError:
     alike: dict[tuple[Reason, str], list[str]] = {}
     for host, error in errors.items():
         alike.setdefault((error.reason, error.detail), []).append(host)
-    order = sorted(alike, key=lambda told: told[0] not in (Reason.DENIED, Reason.TLS))
-    text = "; ".join(f"{', '.join(alike[told])}: {told[1]}" for told in order)
+    order = sorted(alike, key=lambda refusal: refusal[0] not in (Reason.DENIED, Reason.TLS))
+    text = "; ".join(f"{', '.join(alike[refusal])}: {refusal[1]}" for refusal in order)
     return FetchError(order[0][0], plain(text))
 
 

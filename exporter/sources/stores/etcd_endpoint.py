@@ -14,7 +14,7 @@ import msgspec
 from exporter.errors import FetchError
 from exporter.model.pages import Answer, Outcome, Reason, Target
 from exporter.sources.http.fetcher import Access, Call, Fetcher
-from exporter.sources.stores.refusals import ETCD, OLD_SESSION, Known, failure, known
+from exporter.sources.stores.refusals import ETCD, OLD_SESSION, Refusal, failure, known
 
 KIND = "etcd"
 T = TypeVar("T")
@@ -151,8 +151,8 @@ def end_of(prefix: bytes) -> bytes:
 
 
 def _wants_login(answer: Answer) -> bool:
-    found: Known | None = known(answer, ETCD)
-    ended = found is not None and (found.words == OLD_SESSION or found.says in _NO_SESSION)
+    found: Refusal | None = known(answer, ETCD)
+    ended = found is not None and (found.words == OLD_SESSION or found.text in _NO_SESSION)
     return answer.status == 401 or ended
 
 

@@ -22,12 +22,12 @@ _MOST = 8192  # bytes of an answer that are searched
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Refusal:
     """A text of a server's refusals, in lower case, and its meaning. `{prefix}`, `{user}` and `{datacenter}`
     stand for those of the request.
     """
 
-    says: bytes
+    text: bytes
     reason: Reason
     words: str
     without: str = ""  # instead of `words`, where no token is configured
@@ -40,56 +40,58 @@ NO_CERTIFICATE = (
 )
 TOO_SLOW = "not read completely in its part of a cycle: it is too slow, or interval too short"
 PLAIN_HTTP = "closed without an answer; if it expects TLS, write https:// in its address"
-_NOT_TLS = Known(
+_NOT_TLS = Refusal(
     b"http request to an https server", Reason.TLS, "it expects TLS: write https:// in its address"
 )
 CONSUL = (
-    Known(
+    Refusal(
         b"acl not found",
         Reason.DENIED,
         "Consul has no such token as that in token_file: mistyped, deleted or expired",
     ),
-    Known(b"permission denied", Reason.DENIED, HIDDEN, MISSING),
-    Known(b"lacks permission", Reason.DENIED, HIDDEN, MISSING),
-    Known(b"no path to datacenter", Reason.STATUS, "Consul has no datacenter {datacenter}"),
-    Known(b"no cluster leader", Reason.STATUS, "Consul has no leader: most of its servers are unreachable"),
-    Known(
+    Refusal(b"permission denied", Reason.DENIED, HIDDEN, MISSING),
+    Refusal(b"lacks permission", Reason.DENIED, HIDDEN, MISSING),
+    Refusal(b"no path to datacenter", Reason.STATUS, "Consul has no datacenter {datacenter}"),
+    Refusal(b"no cluster leader", Reason.STATUS, "Consul has no leader: most of its servers are unreachable"),
+    Refusal(
         b"rpc error getting client",
         Reason.STATUS,
         "this Consul reaches no server of datacenter {datacenter}",
     ),
-    Known(b"too many concurrent connections", Reason.STATUS, "Consul limits the connections of one client"),
+    Refusal(b"too many concurrent connections", Reason.STATUS, "Consul limits the connections of one client"),
     _NOT_TLS,
 )
 ETCD = (
-    Known(
+    Refusal(
         b"commonname of client sending",
         Reason.DENIED,
         "authentication is on, and etcd's gateway takes no client certificate with a common name: use one "
         "without, beside username and password_file",
     ),
-    Known(b"user name is empty", Reason.DENIED, "etcd requires a user: set username and password_file"),
-    Known(b"authentication failed", Reason.DENIED, "etcd refuses the user {user} or its password"),
-    Known(
+    Refusal(b"user name is empty", Reason.DENIED, "etcd requires a user: set username and password_file"),
+    Refusal(b"authentication failed", Reason.DENIED, "etcd refuses the user {user} or its password"),
+    Refusal(
         b"authentication is not enabled",
         Reason.DENIED,
         "username is set, and authentication is off in etcd: remove username and password_file",
     ),
-    Known(b"invalid auth token", Reason.DENIED, "etcd refuses the session that it has just opened"),
-    Known(b"revision of auth store is old", Reason.DENIED, OLD_SESSION),
-    Known(b"auth: revision in header is old", Reason.DENIED, OLD_SESSION),
-    Known(b"permission denied", Reason.DENIED, "the user {user} may not read {prefix}"),
-    Known(b"required revision has been compacted", Reason.STATUS, COMPACTED),
-    Known(b"required revision is a future revision", Reason.STATUS, COMPACTED),
-    Known(b"etcdserver: no leader", Reason.STATUS, "etcd has no leader: most of its members are unreachable"),
-    Known(
+    Refusal(b"invalid auth token", Reason.DENIED, "etcd refuses the session that it has just opened"),
+    Refusal(b"revision of auth store is old", Reason.DENIED, OLD_SESSION),
+    Refusal(b"auth: revision in header is old", Reason.DENIED, OLD_SESSION),
+    Refusal(b"permission denied", Reason.DENIED, "the user {user} may not read {prefix}"),
+    Refusal(b"required revision has been compacted", Reason.STATUS, COMPACTED),
+    Refusal(b"required revision is a future revision", Reason.STATUS, COMPACTED),
+    Refusal(
+        b"etcdserver: no leader", Reason.STATUS, "etcd has no leader: most of its members are unreachable"
+    ),
+    Refusal(
         b"etcdserver: request timed out",
         Reason.STATUS,
         "etcd has no leader, or is overloaded: it gave up the request",
     ),
-    Known(b"etcdserver: leader changed", Reason.STATUS, "etcd was electing a leader"),
-    Known(b"too many requests", Reason.STATUS, "etcd is overloaded: too many requests"),
-    Known(b"corrupt", Reason.STATUS, "etcd reports that its data is corrupt"),
+    Refusal(b"etcdserver: leader changed", Reason.STATUS, "etcd was electing a leader"),
+    Refusal(b"too many requests", Reason.STATUS, "etcd is overloaded: too many requests"),
+    Refusal(b"corrupt", Reason.STATUS, "etcd reports that its data is corrupt"),
     _NOT_TLS,
 )
 
@@ -102,15 +104,15 @@ class StoreError(FetchError):
         super().__init__(reason, plain(words.format_map(names)))
 
 
-def known(answer: Answer, table: Iterable[Known]) -> Known | None:
+def known(answer: Answer, table: Iterable[Refusal]) -> Refusal | None:
     """The meaning of this answer, if it is one of the server's listed refusals."""
     if answer.status in {0, 200} or not answer.body:
         return None
     body = answer.body[:_MOST].lower()
-    return next((entry for entry in table if entry.says in body), None)
+    return next((entry for entry in table if entry.text in body), None)
 
 
-def failure(answer: Answer, table: Iterable[Known], names: Mapping[str, str]) -> StoreError:
+def failure(answer: Answer, table: Iterable[Refusal], names: Mapping[str, str]) -> StoreError:
     """Why this answer lacks the requested content. `names` are those of the words, and `url`, `token` and
     `certificate` if they are configured.
     """
@@ -150,10 +152,10 @@ def together(errors: Sequence[FetchError]) -> FetchError:
     alike: dict[str, list[FetchError]] = {}
     for error in errors:
         alike.setdefault(error.words if isinstance(error, StoreError) else error.detail, []).append(error)
-    return FetchError(errors[0].reason, plain("; ".join(map(_told, alike.values()))))
+    return FetchError(errors[0].reason, plain("; ".join(map(_joined, alike.values()))))
 
 
-def _told(same: Sequence[FetchError]) -> str:
+def _joined(same: Sequence[FetchError]) -> str:
     names = [error.names for error in same if isinstance(error, StoreError)]
     if not names or not isinstance(same[0], StoreError):
         return same[0].detail

@@ -16,7 +16,7 @@ import pytest
 from aiohttp import web
 
 from exporter.cli.arguments import run
-from exporter.cli.source.check_prometheus import MAX_AGE, Told, Vector, step_of
+from exporter.cli.source.check_prometheus import MAX_AGE, StepSamples, Vector, step_of
 from exporter.decode.prometheus import VectorSample
 from exporter.derive.gate.harms import NAMES, STEPS
 from exporter.derive.gate.steps import blank
@@ -36,7 +36,7 @@ def checks(**other: float) -> Vector:
     return tuple(sample(value, check=check) for check, value in values.items() if value != -math.inf)
 
 
-GOOD = Told(
+GOOD = StepSamples(
     checks=checks(),
     gates=(sample(1.0),),
     ages=(sample(3.0),),

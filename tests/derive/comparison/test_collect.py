@@ -94,7 +94,7 @@ COPIES: list[tuple[str, Process, tuple[bool, bool, bool]]] = [
 @pytest.mark.parametrize(("process", "expected"), [c[1:] for c in COPIES], ids=[c[0] for c in COPIES])
 def test_a_copy_is_read_absent_or_not_known(process: Process, expected: tuple[bool, bool, bool]) -> None:
     (copy,) = read(process)[INGESTER].copies
-    assert (copy.known, copy.content is not None, copy.asked) == expected
+    assert (copy.known, copy.content is not None, copy.had_turn) == expected
 
 
 def test_a_process_without_memberlist_has_no_copy() -> None:
@@ -104,7 +104,7 @@ def test_a_process_without_memberlist_has_no_copy() -> None:
 def test_a_copy_whose_turn_it_was_not_is_known_as_such() -> None:
     seen = Process(1, copies={INGESTER: RING}).read(NOW)
     (copy,) = read(replace(seen, gossip=GossipView(seen.gossip.page)))[INGESTER].copies
-    assert (copy.known, copy.asked) == (False, False)
+    assert (copy.known, copy.had_turn) == (False, False)
 
 
 def test_a_deleted_key_is_not_a_key() -> None:
@@ -113,7 +113,7 @@ def test_a_deleted_key_is_not_a_key() -> None:
     page = replace(seen.gossip.page.value, keys={INGESTER: GossipKey(INGESTER, "ringDesc", deleted=True)})
     gossip = GossipView(replace(seen.gossip.page, value=page))
     (copy,) = read(replace(seen, gossip=gossip))[INGESTER].copies
-    assert (copy.known, copy.content, copy.asked) == (True, None, True)
+    assert (copy.known, copy.content, copy.had_turn) == (True, None, True)
 
 
 def elections(seen: Observation, listed: int, asked: dict[str, Any]) -> Observation:
@@ -239,7 +239,7 @@ def test_a_view_read_long_ago_no_longer_counts() -> None:
     found = read(
         Process(1, copies={INGESTER: RING}), before={INGESTER: tuple(kept)}, keep_views_since=NOW - 50
     )
-    assert list(found[INGESTER].kept) == [("gossip", f"t-{NOW - 10:g}")]
+    assert list(found[INGESTER].earlier) == [("gossip", f"t-{NOW - 10:g}")]
 
 
 def test_a_process_that_does_not_answer_has_no_views() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.derive.comparison.signals import Counted, Signal, judge_signals, told_by_key
+from exporter.derive.comparison.signals import Counted, Signal, judge_signals, signals_by_key
 from exporter.model.pages import Product, RingSignals
 from exporter.model.views import ViewFacts
 from tests.derive.build import NOW
@@ -132,9 +132,9 @@ NAMES = [
 
 @pytest.mark.parametrize(("product", "name", "key"), NAMES)
 def test_a_ring_is_known_by_the_name_that_metrics_give_it(product: Product, name: str, key: str) -> None:
-    assert told_by_key({name: USUAL}, product) == {key: USUAL}
+    assert signals_by_key({name: USUAL}, product) == {key: USUAL}
 
 
 def test_of_two_watchers_of_one_ring_the_one_that_sees_less_counts() -> None:
     both = {"store-gateway": USUAL, "store-gateway-client": LACKING}
-    assert told_by_key(both, Product.CORTEX) == {"collectors/store-gateway": LACKING}
+    assert signals_by_key(both, Product.CORTEX) == {"collectors/store-gateway": LACKING}

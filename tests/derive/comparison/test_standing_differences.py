@@ -81,7 +81,7 @@ def test_a_doubt_from_before_the_clock_was_set_back_stands() -> None:
 
 
 def test_of_too_many_doubts_the_oldest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(standing_differences, "MAX_KEPT", 1)
+    monkeypatch.setattr(standing_differences, "MAX_STANDING", 1)
     mine, theirs = {"m-1": member("m-1", NOW)}, {"m-1": member("m-1", NOW - 5, State.LEAVING)}
     _, doubts = settle(found(mine, theirs, NOW), Standing(), NOW, PERIOD)
     mine, theirs = {"m-2": member("m-2", NOW)}, {"m-2": member("m-2", NOW - 5, State.LEAVING)}

@@ -13,7 +13,7 @@ from exporter.derive.limits import Rules
 from exporter.expose.wording.findings import text
 from exporter.expose.wording.snapshots import worded
 from exporter.model.facts import Snapshot
-from exporter.model.findings import Finding, Told
+from exporter.model.findings import Finding, FindingKind
 from exporter.model.pages import Reason
 from tests.derive.build import Fleet, Process, step_of
 
@@ -69,7 +69,7 @@ def test_a_cycle_that_failed_breaks_the_soak() -> None:
     fleet.number += 1
     step = step_of(fleet.look(beat=True), STEP)
     assert not step.open
-    assert step.broken == Finding(Told.CYCLES_FAILED, count=1)
+    assert step.broken == Finding(FindingKind.CYCLES_FAILED, count=1)
 
 
 def test_a_soak_is_so_many_looks_as_well_as_so_much_time() -> None:
@@ -107,7 +107,7 @@ def test_a_process_that_left_the_list_and_is_still_a_member_breaks_the_soak_by_n
     del fleet.processes[3]
     step = step_of(fleet.look(), STEP)
     assert not step.open
-    assert step.broken == Finding(Told.LEFT_THE_LIST, names=("10.0.0.4:80",))
+    assert step.broken == Finding(FindingKind.LEFT_THE_LIST, names=("10.0.0.4:80",))
 
 
 def _lose(fleet: Fleet, number: int | None) -> None:

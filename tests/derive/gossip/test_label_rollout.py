@@ -12,7 +12,7 @@ from exporter.derive.identity.member_processes import Identity
 from exporter.derive.limits import Rules
 from exporter.expose.wording import culprits, labels
 from exporter.expose.wording.looked import text
-from exporter.model.culprits import Culprit, Kind, Seen
+from exporter.model.culprits import Culprit, Kind, LookedKind
 from exporter.model.facts import Rejection, Snapshot
 from exporter.model.gate import Check
 from exporter.model.migration import LabelConflict, LabelRollout, LabelStep
@@ -314,7 +314,7 @@ def test_a_label_that_is_easily_written_otherwise_is_a_warning(label: str, warni
     assert [warning in risk for risk in said] == ([True] if warning else [])
     check = _check(seen, "preflight", "label-set")
     assert check.verdict.value == "holds"
-    odd = [text(one) for one in check.evidence if one.kind is Seen.LABEL_UNUSUAL]
+    odd = [text(one) for one in check.evidence if one.kind is LookedKind.LABEL_UNUSUAL]
     assert odd == ([f"It {warning}."] if warning else [])
 
 

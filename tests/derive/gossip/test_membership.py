@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.derive.gossip.membership import with_heard
+from exporter.derive.gossip.membership import with_heartbeat_ages
 from exporter.derive.identity.member_index import bare
 from exporter.derive.identity.member_processes import (
     gossipers,
@@ -264,7 +264,7 @@ def test_one_that_never_heard_of_anybody_has_heard_nothing_since_it_started(
     found = snapshot.targets[0].gossip
     assert found is not None
     assert found.isolated
-    assert gossip_of(snapshot).heard.get(snapshot.targets[0].name) == (
+    assert gossip_of(snapshot).heartbeat_ages.get(snapshot.targets[0].name) == (
         None if age is None else pytest.approx(age, abs=1.0)
     )
 
@@ -292,7 +292,7 @@ def test_one_that_sees_only_itself_is_alone_and_its_neighbours_heartbeats_age() 
     assert well is not None
     assert lost.isolated
     assert not well.isolated
-    ages = gossip_of(snapshot).heard
+    ages = gossip_of(snapshot).heartbeat_ages
     assert ages["10.0.0.3:80"] > 100
     assert ages["10.0.0.1:80"] < 20
 
@@ -392,8 +392,8 @@ def test_who_was_not_read_in_full_heard_the_newest_of_others_less_what_its_metri
     view = ViewFacts("metrics", "cortex-0", known=True, staleness=staleness)
     key = replace(key, primary=primary, members=members, views=(view,))
     assert snapshot.targets[0].gossip is not None
-    unread = replace(snapshot.targets[0].gossip, heard=None)
+    unread = replace(snapshot.targets[0].gossip, heartbeat_age=None)
     target = replace(snapshot.targets[0], name="cortex-0", gossip=unread)
-    found = with_heard(snapshot.gossip, (target,), [key], snapshot.at)
+    found = with_heartbeat_ages(snapshot.gossip, (target,), [key], snapshot.at)
     assert found is not None
-    assert found.heard.get("cortex-0") == age
+    assert found.heartbeat_ages.get("cortex-0") == age

@@ -18,7 +18,7 @@ def test_no_gate_opens_past_a_process_that_should_run(step: str, missing: tuple[
     fleet = Fleet(not_running=missing)
     seen = fleet.look(beat=True)
     check = next(c for c in step_of(seen, step).checks if c.id == "targets-answer")
-    assert tuple(one.what for one in check.culprits if one.kind is Kind.TOLD) == missing
+    assert tuple(one.what for one in check.culprits if one.kind is Kind.VERBATIM) == missing
     assert check.verdict.value == ("fails" if missing else "holds")
     assert seen.not_running == missing
     assert ("not-watched" in seen.fleet.causes) is bool(missing)

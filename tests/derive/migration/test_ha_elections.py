@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from exporter.derive.migration.ha_elections import counted, too_many
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import Replica
 from exporter.model.facts import ClientFacts, Elections, Snapshot, TargetFacts
 from exporter.model.pages import Phase
@@ -83,18 +83,18 @@ def test_they_are_asked_for_after_the_switch(step: str) -> None:
 @pytest.mark.parametrize(
     ("every", "looks", "verdict", "kind"),
     [
-        (400.0, 21, "holds", Seen.ELECTIONS_UNWATCHED),  # a failover now and then
+        (400.0, 21, "holds", LookedKind.ELECTIONS_UNWATCHED),  # a failover now and then
         (
             60.0,
             21,
             "holds",
-            Seen.ELECTIONS_UNWATCHED,
+            LookedKind.ELECTIONS_UNWATCHED,
         ),  # five in five minutes: a rolling restart of Prometheus
         (15.0, 41, "fails", Kind.ELECTIONS_MANY_UNWATCHED),  # each update elects the other replica
     ],
 )
 def test_where_the_time_before_the_switch_was_not_watched_a_failover_an_hour_is_usual(
-    every: float, looks: int, verdict: str, kind: Seen | Kind
+    every: float, looks: int, verdict: str, kind: LookedKind | Kind
 ) -> None:
     life = Life()
     life.fleet = Fleet()
@@ -166,4 +166,4 @@ def test_a_fleet_without_a_tracker_has_nothing_to_compare() -> None:
     seen = Fleet(now=NOW).look(beat=True)
     assert "ha-tracker" not in {one.name for one in seen.migrations}
     check = next(c for c in step_of(seen, "decommission-store").checks if c.id == "ha-elections-steady")
-    assert (check.verdict.value, check.evidence) == ("holds", (Looked(Seen.TRACKER_NOT_SWITCHED),))
+    assert (check.verdict.value, check.evidence) == ("holds", (Looked(LookedKind.TRACKER_NOT_SWITCHED),))

@@ -223,7 +223,7 @@ def test_the_block_of_the_runtime_configuration_is_printed_only_where_it_is_not_
         if process.number > 1:
             process.clients = tuple(replace(one, mirror=False) for one in process.clients)
     plan = plan_for(made)
-    assert (plan.step, plan.runtime_due, plan.runtime_said) == ("enable-mirroring", due, said)
+    assert (plan.step, plan.runtime_due, plan.runtime_written) == ("enable-mirroring", due, said)
     assert bool(runtime_snippets(plan)) is due
     assert [len(block.targets) for block in plan.runtime_now] == ([] if says is None else [3])
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from exporter.expose.wording import checks, headlines, lists, looked
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.gate import Check, Step, Verdict
 from exporter.model.migration import HA_TRACKER, RINGS, STORE, Migration, Rollout
 from exporter.model.pages import Phase
 from tests.expose import snapshots
 
 MANY = tuple(Culprit(Kind.PROCESS_NOT_RESPONDING, f"p-{n}", what="timeout") for n in range(12))
-LAG = (Looked(Seen.LAG, 2.0, limit=30.0),)
+LAG = (Looked(LookedKind.LAG, 2.0, limit=30.0),)
 
 
 def check(verdict: Verdict, evidence: tuple[Looked, ...] = (), culprits: tuple[Culprit, ...] = ()) -> Check:
@@ -68,27 +68,29 @@ def test_evidence_that_lists_its_culprits_alone_adds_nothing_to_a_list(verdict: 
 
 
 SEEN: list[tuple[Looked, str]] = [
-    (Looked(Seen.ANSWERING, 3), "3 of 3 answer."),
+    (Looked(LookedKind.ANSWERING, 3), "3 of 3 answer."),
     (
-        Looked(Seen.MIRROR_WRITES, 120.0, limit=0.01),
+        Looked(LookedKind.MIRROR_WRITES, 120.0, limit=0.01),
         "120 mirror writes, at most 1% of a client's failed.",
     ),
-    (Looked(Seen.RING_MEMBERS, 9, 2), "9 members in 2 rings."),
-    (Looked(Seen.VERSIONS, names=("mimir 2.1", "mimir 2.2")), "mimir 2.1, mimir 2.2"),
+    (Looked(LookedKind.RING_MEMBERS, 9, 2), "9 members in 2 rings."),
+    (Looked(LookedKind.VERSIONS, names=("mimir 2.1", "mimir 2.2")), "mimir 2.1, mimir 2.2"),
     (
-        Looked(Seen.STORES, culprits=(Culprit(Kind.STORE_KEYS, what="consul", value=4),)),
+        Looked(LookedKind.STORES, culprits=(Culprit(Kind.STORE_KEYS, what="consul", value=4),)),
         "consul: 4 keys.",
     ),
     (
-        Looked(Seen.READ_BEFORE, culprits=MANY[:2]),
+        Looked(LookedKind.READ_BEFORE, culprits=MANY[:2]),
         "Read in the cycles before, not in this cycle: p-0, p-1.",
     ),
     (
-        Looked(Seen.MARGIN_UNKNOWN, culprits=tuple(Culprit(Kind.KEY_UNREAD, key=key) for key in "abcd")),
+        Looked(
+            LookedKind.MARGIN_UNKNOWN, culprits=tuple(Culprit(Kind.KEY_UNREAD, key=key) for key in "abcd")
+        ),
         "Every member is to be healthy instead: a: not read; b: not read; c: not read and 1 more.",
     ),
     (
-        Looked(Seen.ELECTIONS_SINCE, 16.0, 1.0, 8.0),
+        Looked(LookedKind.ELECTIONS_SINCE, 16.0, 1.0, 8.0),
         "16 elections in 8 minutes since the switch, 1 in as long before it.",
     ),
 ]
@@ -99,8 +101,8 @@ def test_what_was_looked_at_in_words(seen: Looked, words: str) -> None:
     assert looked.text(seen) == words
 
 
-@pytest.mark.parametrize("kind", Seen)
-def test_everything_that_can_be_seen_has_words(kind: Seen) -> None:
+@pytest.mark.parametrize("kind", LookedKind)
+def test_everything_that_can_be_seen_has_words(kind: LookedKind) -> None:
     said = looked.text(Looked(kind, 2, 3, 4, "what", ("name",), MANY[:1]))
     assert said and "{" not in said
 
@@ -189,4 +191,4 @@ def test_the_end_of_the_store_names_what_still_uses_it(tracker: Phase, place: st
 )
 def test_a_gate_that_has_soaked_waits_only_for_its_cycles(soaked: float, said: str) -> None:
     assert headlines.soaking(soaked, 15.0) == f"Closed: every check has passed, {said}"
-    assert headlines.held(60.0, headlines.soaking(soaked, 15.0)) == "Open: every check has passed for 60 s."
+    assert headlines.passed(60.0, headlines.soaking(soaked, 15.0)) == "Open: every check has passed for 60 s."

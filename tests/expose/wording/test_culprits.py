@@ -84,7 +84,7 @@ WORDS: list[tuple[Culprit, str]] = [
             Kind.RING_SETTING_DIFFERS,
             key="k",
             why=Culprit(
-                Kind.ZONES_DIFFER, value=1, of=0, names=("a",), why=Culprit(Kind.MOST_OTHERS, value=2)
+                Kind.ZONES_DIFFER, value=1, of=0, names=("a",), why=Culprit(Kind.MOST_PROCESSES, value=2)
             ),
         ),
         "k: zone awareness on on a, off on 2 other processes",
@@ -96,13 +96,13 @@ WORDS: list[tuple[Culprit, str]] = [
             member="ring",
             what="ruler",
             names=("a",),
-            why=Culprit(Kind.OTHERS, names=("b", "c")),
+            why=Culprit(Kind.OTHER_PROCESSES, names=("b", "c")),
         ),
         "ruler ring: key x/ring on a, ring on b, c",
     ),
     (Culprit(Kind.STORE_FAILED, what="etcd"), "etcd was not read"),
     (
-        Culprit(Kind.STORE_FAILED, what="etcd", why=Culprit(Kind.TOLD, what="refused")),
+        Culprit(Kind.STORE_FAILED, what="etcd", why=Culprit(Kind.VERBATIM, what="refused")),
         "etcd was not read (refused)",
     ),
     (

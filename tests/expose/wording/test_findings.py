@@ -9,42 +9,48 @@ import pytest
 from exporter.derive.gate.causes import CAUSES
 from exporter.expose.wording import findings, rollbacks
 from exporter.model.culprits import Culprit, Kind
-from exporter.model.findings import Finding, Rollback, Told, Way
+from exporter.model.findings import Finding, FindingKind, Rollback, Way
 
 ALONE = Culprit(Kind.GOSSIP_ISOLATED, "p-1")
 FOREIGN = Culprit(Kind.KEY_FOREIGN, key="collectors/ring", value=2, names=("loki-1", "loki-2"))
 WORDS: list[tuple[Finding, str]] = [
     (
-        Finding(Told.PRIMARIES_MIXED, names=tuple("abcd"), others=("e",)),
+        Finding(FindingKind.PRIMARIES_MIXED, names=tuple("abcd"), others=("e",)),
         "Primaries are mixed: memberlist on a, b, c and 1 more; the external store on e. A process with a "
         "small gossip view overwrites the store with it.",
     ),
     (
-        Finding(Told.PRIMARIES_MIXED, names=("p-1",), others=("e",), culprits=(ALONE,)),
+        Finding(FindingKind.PRIMARIES_MIXED, names=("p-1",), others=("e",), culprits=(ALONE,)),
         "Primaries are mixed: memberlist on p-1; the external store on e. p-1 lists no other gossip member "
         "and overwrites the store with its own view.",
     ),
     (
-        Finding(Told.FOREIGN_IN_RINGS, count=1, culprits=(FOREIGN,)),
+        Finding(FindingKind.FOREIGN_IN_RINGS, count=1, culprits=(FOREIGN,)),
         "1 ring has foreign members: collectors/ring 2 (loki-1, loki-2). Halt all rollouts.",
     ),
-    (Finding(Told.FOREIGN_NEW, "ingester", count=1, names=("x",)), "1 foreign member in ring ingester: x."),
-    (Finding(Told.PROCESS_ISOLATED, count=1, names=("p-1",)), "p-1 lists no other gossip member."),
-    (Finding(Told.PROCESS_ISOLATED, count=2, names=("p", "q")), "p, q list no other gossip member."),
     (
-        Finding(Told.RING_SHRUNK, "ruler", "members", 2, 9),
+        Finding(FindingKind.FOREIGN_NEW, "ingester", count=1, names=("x",)),
+        "1 foreign member in ring ingester: x.",
+    ),
+    (Finding(FindingKind.PROCESS_ISOLATED, count=1, names=("p-1",)), "p-1 lists no other gossip member."),
+    (Finding(FindingKind.PROCESS_ISOLATED, count=2, names=("p", "q")), "p, q list no other gossip member."),
+    (
+        Finding(FindingKind.RING_SHRUNK, "ruler", "members", 2, 9),
         "Ring ruler lost members at once: 9 before, 2 now.",
     ),
     (
-        Finding(Told.FUTURE_TIMESTAMP, "m-1", "collectors/ring", 60.0, 0),
+        Finding(FindingKind.FUTURE_TIMESTAMP, "m-1", "collectors/ring", 60.0, 0),
         "The time stamp of m-1 in collectors/ring is 60 s in the future: memberlist keeps the newest, so "
         "nothing can update it or call it unhealthy until then.",
     ),
     (
-        Finding(Told.CHECK_UNKNOWN, "lag", culprits=(Culprit(Kind.KEY_UNREAD, key="k"),)),
+        Finding(FindingKind.CHECK_UNKNOWN, "lag", culprits=(Culprit(Kind.KEY_UNREAD, key="k"),)),
         "lag: Unknown: k: not read",
     ),
-    (Finding(Told.CHECK_FAILED, "lag", culprits=(Culprit(Kind.TOLD, what="x" * 300),)), "lag: " + "x" * 155),
+    (
+        Finding(FindingKind.CHECK_FAILED, "lag", culprits=(Culprit(Kind.VERBATIM, what="x" * 300),)),
+        "lag: " + "x" * 155,
+    ),
 ]
 
 
@@ -54,14 +60,14 @@ def test_a_finding_in_words(found: Finding, words: str) -> None:
 
 
 FULL = Finding(
-    Told.PLAIN, "the-name", "the-what", 2, 3, ("one-name", "two-name"), ("one-other",),
-    (Culprit(Kind.TOLD, what="the-culprit"),),
+    FindingKind.PLAIN, "the-name", "the-what", 2, 3, ("one-name", "two-name"), ("one-other",),
+    (Culprit(Kind.VERBATIM, what="the-culprit"),),
 )  # fmt: skip
 SHOWN = {"name": "the-name", "what": "the-what", "names": "one-name", "others": "one-other"}
 
 
-@pytest.mark.parametrize("kind", Told)
-def test_every_kind_has_words_and_says_all_that_its_template_asks_for(kind: Told) -> None:
+@pytest.mark.parametrize("kind", FindingKind)
+def test_every_kind_has_words_and_says_all_that_its_template_asks_for(kind: FindingKind) -> None:
     assert (kind in findings.TEMPLATES) is not (kind in findings.MADE)
     said = findings.text(Finding(kind, *(getattr(FULL, name) for name in FULL.__slots__[1:8])))
     fields = {field for _, field, _, _ in string.Formatter().parse(findings.TEMPLATES.get(kind, ""))}
@@ -72,7 +78,7 @@ def test_every_kind_has_words_and_says_all_that_its_template_asks_for(kind: Told
 
 
 def test_every_cause_is_told_by_a_finding_of_its_own() -> None:
-    assert {Finding(kind).id for kind in Told} >= {cause.id for cause in CAUSES}
+    assert {Finding(kind).id for kind in FindingKind} >= {cause.id for cause in CAUSES}
 
 
 LACKS = Culprit(Kind.STORE_LACKS_KEY, key="collectors/ring")

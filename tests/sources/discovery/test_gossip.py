@@ -43,7 +43,7 @@ def test_a_member_becomes_a_target_where_most_processes_call_it_alive(
     what: str, lists: list[Lists], seeds: frozenset[str], found: list[str]
 ) -> None:
     source = GossipSource(GossipSd(port=1), Clock())
-    source.heard(lists, seeds)
+    source.take_lists(lists, seeds)
     assert targets(source) == found, what
 
 
@@ -72,9 +72,9 @@ def test_only_an_address_as_it_stands_is_one(address: str, host: str) -> None:
 def test_a_member_that_is_gone_stays_a_target_for_a_while() -> None:
     clock = Clock()
     source = GossipSource(GossipSd(port=1), clock)
-    source.heard([listing("10.0.0.1", "10.0.0.2")], ONE)
+    source.take_lists([listing("10.0.0.1", "10.0.0.2")], ONE)
     clock.now += GRACE - 1
-    source.heard([listing("10.0.0.1")], ONE)
+    source.take_lists([listing("10.0.0.1")], ONE)
     assert targets(source) == ["10.0.0.1", "10.0.0.2"]
     clock.now += 2
     assert targets(source) == ["10.0.0.1"]
@@ -83,26 +83,26 @@ def test_a_member_that_is_gone_stays_a_target_for_a_while() -> None:
 def test_the_members_of_a_smaller_half_stay_targets_when_the_gossip_splits() -> None:
     clock = Clock()
     source = GossipSource(GossipSd(port=1), clock)
-    source.heard([listing("10.0.0.7", "10.0.0.8", count=5)], SEEDS)
+    source.take_lists([listing("10.0.0.7", "10.0.0.8", count=5)], SEEDS)
     for _ in range(5):
         clock.now += GRACE / 2
-        source.heard([listing("10.0.0.7", count=3), listing("10.0.0.8", count=2)], SEEDS)
+        source.take_lists([listing("10.0.0.7", count=3), listing("10.0.0.8", count=2)], SEEDS)
     assert targets(source) == ["10.0.0.7", "10.0.0.8"]
 
 
 def test_a_cycle_without_any_list_says_nothing_about_the_members() -> None:
     clock = Clock()
     source = GossipSource(GossipSd(port=1), clock)
-    source.heard([listing("10.0.0.1")], ONE)
+    source.take_lists([listing("10.0.0.1")], ONE)
     clock.now += 1
-    source.heard([], ONE)
+    source.take_lists([], ONE)
     assert targets(source) == ["10.0.0.1"]
 
 
 def test_a_flood_of_members_is_capped_and_those_that_are_targets_stay() -> None:
     source = GossipSource(GossipSd(port=1, max_members=3), Clock())
-    source.heard([listing("10.9.0.1", "10.9.0.2")], ONE)
-    source.heard([listing("10.9.0.1", "10.9.0.2", *(f"10.1.{n}.1" for n in range(200)))], ONE)
+    source.take_lists([listing("10.9.0.1", "10.9.0.2")], ONE)
+    source.take_lists([listing("10.9.0.1", "10.9.0.2", *(f"10.1.{n}.1" for n in range(200)))], ONE)
     assert targets(source) == ["10.1.0.1", "10.9.0.1", "10.9.0.2"]
 
 
@@ -111,7 +111,7 @@ async def test_members_of_the_gossip_become_targets_and_one_that_is_known_stays_
     text = 'targets: [{static: {urls: ["http://127.0.0.1:8080"]}}, {gossip: {port: 8080}}]'
     discovery = Discovery(load_text(text))
     await discovery.refresh()
-    discovery.gossip_heard([listing("127.0.0.1", "10.0.0.7", "fd00::1")])
+    discovery.take_lists([listing("127.0.0.1", "10.0.0.7", "fd00::1")])
     found = {target.name: target.source for target in discovery.targets()}
     assert found == {"10.0.0.7:8080": "gossip", "127.0.0.1:8080": "static", "[fd00::1]:8080": "gossip"}
     assert discovery.discovered() == {"static": 1, "gossip": 3}

@@ -14,7 +14,7 @@ from exporter.model.pages import Outcome
 from exporter.sources import state_file
 from exporter.sources.log_files import open_file, positions
 from exporter.sources.log_files import tail as logs
-from exporter.sources.log_files.tail import LogFiles, Look
+from exporter.sources.log_files.tail import LogFiles, Reading
 
 WORD = b"unacceptable label"
 HIT = 'ts=1 msg="discarding stream with unacceptable label \\"{}\\": from=127.0.0.1:1"\n'
@@ -26,7 +26,7 @@ class Tail:
     def __init__(self, *patterns: Path, state: Path | None = None) -> None:
         self.files = LogFiles(tuple(map(str, patterns)), WORD, state)
         self.said = self.files.recall()
-        self.went = Look(Outcome.OK)
+        self.went = Reading(Outcome.OK)
 
     def look(self, times: int = 1) -> list[str]:
         found: list[str] = []
@@ -67,7 +67,7 @@ def test_what_a_file_holds_at_first_sight_is_given_and_then_what_is_appended(
     assert one.look() == []
     append(tmp_path / "a.log", "3")
     assert one.look() == ["3"]
-    assert one.went == Look(Outcome.OK)
+    assert one.went == Reading(Outcome.OK)
 
 
 def test_no_file_is_absent_and_one_that_appears_is_read_from_its_beginning(

@@ -14,7 +14,7 @@ from exporter.derive.identity.unlisted_processes import unlisted
 from exporter.derive.kv_clients import some_of
 from exporter.derive.limits import DEFAULT_PERIOD
 from exporter.derive.process import is_without_clients, silence
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import ClientFacts
 from exporter.model.pages import Outcome, Phase
 from exporter.products.ring_pages import HA_KEY
@@ -55,29 +55,29 @@ NO_ANSWER = Culprit(Kind.NO_ANSWER)
     "Mend the named source of targets, or name processes under targets in the configuration: there "
     "may be processes that only this source lists.",
 )
-def targets_answer(seen: Evidence) -> Answer:
+def targets_answer(evidence: Evidence) -> Answer:
     """Every process responds and shows its metrics, those that should run and do not included, and every
     source of processes was read.
     """
-    left = unlisted(seen.targets)
-    unread = (t for t in seen.targets if not t.up), (t for t in seen.up if not t.is_process)
-    unsure = [Culprit(Kind.TOLD, what=text) for text in seen.now.unsure]
+    left = unlisted(evidence.targets)
+    unread = (t for t in evidence.targets if not t.up), (t for t in evidence.up if not t.is_process)
+    unsure = [Culprit(Kind.VERBATIM, what=text) for text in evidence.now.unsure]
     wrong = [
         *(silence(target) for targets in unread for target in targets),
         *(
             Culprit(Kind.PAGE_UNREAD, t.name, what="metrics")
-            for t in seen.up
+            for t in evidence.up
             for p in t.pages
             if p.name == "/metrics" and p.outcome is not Outcome.OK
         ),
-        *(Culprit(Kind.TOLD, what=text) for text in seen.now.not_running),
+        *(Culprit(Kind.VERBATIM, what=text) for text in evidence.now.not_running),
         *left,
     ]
     return Answer(
         wrong=[*wrong, *unsure] if wrong else (),  # a process that was missed hides no source that fails
         unknown=unsure,
-        good=Looked(Seen.ANSWERING, len(seen.targets)),
-        nothing=None if seen.targets else Culprit(Kind.NO_TARGETS),
+        good=Looked(LookedKind.ANSWERING, len(evidence.targets)),
+        nothing=None if evidence.targets else Culprit(Kind.NO_TARGETS),
         remedy=f"{RELIST} {ADVICE['process-down'].text}" if left else "",
     )
 
@@ -90,14 +90,16 @@ def targets_answer(seen: Evidence) -> Answer:
     "docs/ring.md#processes-that-have-just-started",
     "Wait for two heartbeat periods: a process needs them to receive all members.",
 )
-def settled(seen: Evidence) -> Answer:
+def settled(evidence: Evidence) -> Answer:
     """Every process has run long enough to be judged: the remaining checks skip a recently started process.
     One that restarts again and again is never judged by them.
     """
     return Answer(
-        wrong=restarting(seen.targets),
-        unknown=[Culprit(Kind.PROCESS_STARTED, target.name) for target in seen.up if target.recently_started],
-        good=Looked(Seen.PROCESSES, len(seen.up)),
+        wrong=restarting(evidence.targets),
+        unknown=[
+            Culprit(Kind.PROCESS_STARTED, target.name) for target in evidence.up if target.recently_started
+        ],
+        good=Looked(LookedKind.PROCESSES, len(evidence.up)),
     )
 
 
@@ -123,11 +125,11 @@ def runtime_config_loaded(seen: Evidence) -> Answer:
     ADVICE["clocks-differ"].text,
     "docs/ring.md#clocks",
 )
-def clocks_agree(seen: Evidence) -> Answer:
+def clocks_agree(evidence: Evidence) -> Answer:
     """No clock is a heartbeat period off the median, and all pages of a process have the same time."""
-    told = {t.name: t.skew for t in seen.up if t.skew is not None}
-    middle = sorted(told.values())[len(told) // 2] if told else 0.0
-    apart = {name: skew - middle for name, skew in told.items()}
+    skews = {t.name: t.skew for t in evidence.up if t.skew is not None}
+    middle = sorted(skews.values())[len(skews) // 2] if skews else 0.0
+    apart = {name: skew - middle for name, skew in skews.items()}
     off = {name: by for name, by in apart.items() if abs(by) > DEFAULT_PERIOD}
     return Answer(
         wrong=[
@@ -137,12 +139,12 @@ def clocks_agree(seen: Evidence) -> Answer:
             ),
             *(
                 Culprit(Kind.CLOCKS_OF_ONE_APART, target.name, value=target.clocks_apart)
-                for target in seen.up
+                for target in evidence.up
                 if target.clocks_apart > TWO_CLOCKS and target.name not in off
             ),
         ],
-        unknown=[Culprit(Kind.UNREAD, t.name, what="clock") for t in seen.up if t.skew is None],
-        good=Looked(Seen.CLOCKS, max(map(abs, apart.values()), default=0.0)),
+        unknown=[Culprit(Kind.UNREAD, t.name, what="clock") for t in evidence.up if t.skew is None],
+        good=Looked(LookedKind.CLOCKS, max(map(abs, apart.values()), default=0.0)),
     )
 
 
@@ -157,26 +159,26 @@ def _unread(clients: Iterable[ClientFacts]) -> list[Culprit]:
     "docs/ring.md#when-primaries-are-mixed",
     "Let the exporter read /metrics of every process: a client shows its primary there and nowhere else.",
 )
-def primaries_agree(seen: Evidence) -> Answer:
+def primaries_agree(evidence: Evidence) -> Answer:
     """Primaries are mixed in no migration: a client's process that restarts follows one of the two stores."""
-    moving = seen.every_moving
-    ahead = _by_name(c for c in moving if c.migration in seen.mixed and c.phase >= Phase.SWITCHED)
+    moving = evidence.every_moving
+    ahead = _by_name(c for c in moving if c.migration in evidence.mixed and c.phase >= Phase.SWITCHED)
     return Answer(
         wrong=[
             Culprit(Kind.CLIENT_SWITCHED, member=name, value=len(found), names=some_of(found, moving))
             for name, found in sorted(ahead.items())
         ],
         unknown=_unread(c for c in moving if c.phase is Phase.UNKNOWN),
-        good=Looked(Seen.WRITERS, len(moving)),
-        nothing=None if seen.up else NO_ANSWER,
+        good=Looked(LookedKind.WRITERS, len(moving)),
+        nothing=None if evidence.up else NO_ANSWER,
     )
 
 
-def _asked(seen: Evidence, wanted: Phase, *, readers: bool) -> tuple[ClientFacts, ...]:
+def _judged_clients(evidence: Evidence, wanted: Phase, *, readers: bool) -> tuple[ClientFacts, ...]:
     """The clients that must be in a phase: at the end all of them, before it those that are to move."""
     if wanted is Phase.MEMBERLIST:
-        return seen.clients if readers else seen.writing
-    return kv_clients.under_way(seen.clients) if readers else seen.moving
+        return evidence.clients if readers else evidence.writing
+    return kv_clients.under_way(evidence.clients) if readers else evidence.moving
 
 
 def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
@@ -190,36 +192,40 @@ def in_phase(wanted: Phase, *, readers: bool) -> CheckFunction:
         f"docs/ring.md#{wanted.label}",
         "Let the exporter read /metrics of every process: a client shows its phase there and nowhere else.",
     )
-    def look(seen: Evidence) -> Answer:
-        clients = _asked(seen, wanted, readers=readers)
+    def judge(evidence: Evidence) -> Answer:
+        clients = _judged_clients(evidence, wanted, readers=readers)
         wrong = [c for c in clients if c.phase not in {wanted, Phase.UNKNOWN}]
         counted = kv_clients.writing(clients)
-        if seen.is_part:  # which key is finished, and so what is wrong, shows in all parts together
+        if evidence.is_part:  # which key is finished, and so what is wrong, shows in all parts together
             wrong, counted = [], tuple(c for c in counted if c.phase is wanted)
-        staying = _staying(seen) if wanted is Phase.MEMBERLIST else ""
+        staying = _staying(evidence) if wanted is Phase.MEMBERLIST else ""
         return Answer(
             wrong=[
                 *_by_phase(wrong, clients),
-                *([] if readers or seen.is_part else _stranded(seen.clients)),
+                *([] if readers or evidence.is_part else _stranded(evidence.clients)),
             ],
             unknown=[
                 *_unread(c for c in clients if c.phase is Phase.UNKNOWN),
-                *(Culprit(Kind.PROCESS_WITHOUT_CLIENTS, t.name) for t in seen.up if is_without_clients(t)),
+                *(
+                    Culprit(Kind.PROCESS_WITHOUT_CLIENTS, t.name)
+                    for t in evidence.up
+                    if is_without_clients(t)
+                ),
             ],
-            good=Looked(Seen.CLIENTS, len(clients)),
+            good=Looked(LookedKind.CLIENTS, len(clients)),
             nothing=None if counted else Culprit(Kind.NO_WRITER),
             remedy=staying or _possible(wanted, clients),
             known_by=staying,  # the last step judges all: a migration that stays keeps the store needed
         )
 
-    return look
+    return judge
 
 
-def _staying(seen: Evidence) -> str:
+def _staying(evidence: Evidence) -> str:
     """The migrations that have not begun, while another one has; "" where there is none."""
-    told = [one for one in seen.now.migrations if one.is_of_clients]
-    resting = [one.name for one in told if not one.begun]
-    return STAYING.format(" and ".join(resting)) if resting and len(resting) < len(told) else ""
+    migrations = [one for one in evidence.now.migrations if one.is_of_clients]
+    resting = [one.name for one in migrations if not one.begun]
+    return STAYING.format(" and ".join(resting)) if resting and len(resting) < len(migrations) else ""
 
 
 def _stranded(clients: Iterable[ClientFacts]) -> Iterator[Culprit]:
@@ -277,15 +283,15 @@ def _by_name(clients: Iterable[ClientFacts]) -> dict[str, list[ClientFacts]]:
     "docs/ring.md#mirror-errors",
     "Switch mirroring on first, and let the exporter read /metrics of every process: the counters are there.",
 )
-def mirror_errors(seen: Evidence) -> Answer:
+def mirror_errors(evidence: Evidence) -> Answer:
     """The error ratio of each client stays below the benign ratio. Where both of its first two writes failed,
     the third one decides.
     """
-    limit = seen.rules.benign_mirror_error_ratio
+    limit = evidence.rules.benign_mirror_error_ratio
     wrong: list[Culprit] = []
     early: list[Culprit] = []
     total = 0.0
-    for client in seen.writing:
+    for client in evidence.writing:
         writes, errors = kv_clients.mirrored(client)
         total += writes
         if client.mirror and errors > limit * writes and not _is_few(errors, writes, limit):
@@ -293,12 +299,12 @@ def mirror_errors(seen: Evidence) -> Answer:
                 Kind.MIRROR_ERRORS, client.target, client.key, client.name, value=errors, of=writes
             )
             (early if limit > 0 and client.mirror_writes == writes <= FEW_ERRORS else wrong).append(found)
-    mirroring = [c for c in seen.writing if c.mirror]
+    mirroring = [c for c in evidence.writing if c.mirror]
     unread = _unread(c for c in mirroring if c.mirror_errors is None or c.mirror_writes is None)
     return Answer(
         wrong=wrong,
         unknown=[*unread, *early],
-        good=Looked(Seen.MIRROR_WRITES, total, limit=limit),
+        good=Looked(LookedKind.MIRROR_WRITES, total, limit=limit),
         nothing=None if mirroring else Culprit(Kind.NO_MIRROR),
     )
 
@@ -316,7 +322,7 @@ def _is_few(errors: float, writes: float, limit: float) -> bool:
     "Switch mirroring on first. If a client mirrors by its own gauge, wait for its next heartbeat; if "
     "nothing is counted then, read its process's log.",
 )
-def mirror_writes(seen: Evidence) -> Answer:
+def mirror_writes(evidence: Evidence) -> Answer:
     """Each writer of the primary also writes the secondary, as far as its writes were observed. A member with
     heartbeats mirrors before long: while no write was mirrored, it is unknown. Where some clients mirror,
     those that do not write the secondary at all fail.
@@ -324,17 +330,19 @@ def mirror_writes(seen: Evidence) -> Answer:
     The HA tracker is left to the comparison of its entries. An update that finds nothing to change counts as
     a request to the primary without anything to mirror (observed on a cluster: 12 and 6).
     """
-    mirroring = [client for client in seen.writing if client.mirror]
-    others = list(_not_mirroring(seen.moving))
-    cannot = {c.phase for c in seen.moving if not c.mirror} == {Phase.EXTERNAL}
+    mirroring = [client for client in evidence.writing if client.mirror]
+    not_mirroring = list(_not_mirroring(evidence.moving))
+    cannot = {c.phase for c in evidence.moving if not c.mirror} == {Phase.EXTERNAL}
     return Answer(
-        wrong=[*(others if mirroring else ()), *_mirroring_nothing(mirroring)],
+        wrong=[*(not_mirroring if mirroring else ()), *_mirroring_nothing(mirroring)],
         unknown=[
-            *_nothing_mirrored_yet(mirroring, seen),
-            *(others if seen.is_part and not mirroring else ()),  # in another shard's part they may
-            *_unread(c for c in seen.writing if c.phase is Phase.UNKNOWN),
+            *_nothing_mirrored_yet(mirroring, evidence),
+            *(
+                not_mirroring if evidence.is_part and not mirroring else ()
+            ),  # in another shard's part they may
+            *_unread(c for c in evidence.writing if c.phase is Phase.UNKNOWN),
         ],
-        good=Looked(Seen.MIRRORING, len(mirroring)),
+        good=Looked(LookedKind.MIRRORING, len(mirroring)),
         nothing=None if mirroring else Culprit(Kind.NO_MIRROR),
         remedy=ADVICE["without-multi"].text if cannot else "",
     )
@@ -347,8 +355,8 @@ def _mirroring_nothing(mirroring: Iterable[ClientFacts]) -> Iterator[Culprit]:
             yield Culprit(Kind.MIRROR_NOTHING, client.target, client.key, client.name, value=written)
 
 
-def _nothing_mirrored_yet(mirroring: Iterable[ClientFacts], seen: Evidence) -> Iterator[Culprit]:
-    rings = {key.key for key in seen.keys if key.kind == "ring"}
+def _nothing_mirrored_yet(mirroring: Iterable[ClientFacts], evidence: Evidence) -> Iterator[Culprit]:
+    rings = {key.key for key in evidence.keys if key.kind == "ring"}
     for client in mirroring:
         if client.written and not client.mirror_writes and client.key in rings:
             yield Culprit(Kind.MIRROR_NOTHING_YET, client.target, client.key, client.name)
@@ -372,13 +380,13 @@ def _not_mirroring(clients: tuple[ClientFacts, ...]) -> Iterator[Culprit]:
     "docs/ring.md#clients-with-unknown-keys",
     REPORT,
 )
-def client_keys(seen: Evidence) -> Answer:
+def client_keys(evidence: Evidence) -> Answer:
     """No writing client has an unidentified key, which could not be compared. One only on memberlist has no
     second store to be compared with, and nothing left to move.
     """
-    moving = (c for c in seen.writing if c.phase is not Phase.MEMBERLIST)
+    moving = (c for c in evidence.writing if c.phase is not Phase.MEMBERLIST)
     names = sorted({c.name for c in moving if not c.key})
     return Answer(
         unknown=[Culprit(Kind.CLIENT_UNKNOWN, member=name) for name in names],
-        good=Looked(Seen.ALL_KNOWN),
+        good=Looked(LookedKind.ALL_KNOWN),
     )

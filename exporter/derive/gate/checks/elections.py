@@ -8,7 +8,7 @@ from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.checks.rings import is_fresh, lacking
 from exporter.derive.gate.evidence import Evidence
 from exporter.derive.migration import ha_elections
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import KeyFacts, TargetFacts
 from exporter.model.pages import Outcome
 from exporter.products.ha_keys import prefixes_in
@@ -21,17 +21,19 @@ from exporter.products.ring_pages import HA_KEY
     "Wait for the next update (15 s); if it stays, run kvmigration diff ha-tracker/.",
     "docs/ha-tracker.md#elections-differ",
 )
-def ha_elections_equal(seen: Evidence) -> Answer:
+def ha_elections_equal(evidence: Evidence) -> Answer:
     """Tracker pages, primary and secondary name the same replicas."""
-    found = next((key for key in seen.keys if key.key == HA_KEY), None)
-    apart = _trackers_apart(seen)
+    found = next((key for key in evidence.keys if key.key == HA_KEY), None)
+    apart = _trackers_apart(evidence)
     if found is None:
-        failed = (t.name for t in seen.up for p in t.pages if _is_failed_tracker(p.name, p.outcome))
+        failed = (t.name for t in evidence.up for p in t.pages if _is_failed_tracker(p.name, p.outcome))
         return Answer(
-            apart, [Culprit(Kind.PROCESS_NOT_RESPONDING, name) for name in failed], Looked(Seen.NO_ENTRIES)
+            apart,
+            [Culprit(Kind.PROCESS_NOT_RESPONDING, name) for name in failed],
+            Looked(LookedKind.NO_ENTRIES),
         )
     return Answer(
-        wrong=[*_differing(found, seen), *apart],
+        wrong=[*_differing(found, evidence), *apart],
         unknown=[
             *(
                 Culprit(Kind.PROCESS_NOT_RESPONDING, v.target)
@@ -40,23 +42,23 @@ def ha_elections_equal(seen: Evidence) -> Answer:
             ),
             *lacking([found]),
         ],
-        good=Looked(Seen.ENTRIES, found.entries),
+        good=Looked(LookedKind.ENTRIES, found.entries),
     )
 
 
-def _differing(found: KeyFacts, seen: Evidence) -> Iterator[Culprit]:
+def _differing(key: KeyFacts, evidence: Evidence) -> Iterator[Culprit]:
     """What is wrong with the HA tracker's elections, in the secondary and on the tracker's pages."""
-    second = found.secondary
+    second = key.secondary
     for name in second.mismatched.get("replica", ()) if second else ():
         if second and name in second.settled:
-            yield Culprit(Kind.ELECTION_DIFFERS, key=found.key, member=name)
-    judged = [v for v in found.views if v.kind == "ring" and v.known and v.judged]
-    pages = {v.fingerprint for v in judged if is_fresh(v, seen)}
+            yield Culprit(Kind.ELECTION_DIFFERS, key=key.key, member=name)
+    judged = [v for v in key.views if v.kind == "ring" and v.known and v.judged]
+    pages = {v.fingerprint for v in judged if is_fresh(v, evidence)}
     if len(pages) > 1:
-        yield Culprit(Kind.TRACKERS_DIFFER, key=found.key, value=len(pages))
+        yield Culprit(Kind.TRACKERS_DIFFER, key=key.key, value=len(pages))
     for view in judged:
-        if view.diverged and not is_fresh(view, seen):
-            yield Culprit(Kind.TRACKER_DIFFERED, view.target, found.key)
+        if view.diverged and not is_fresh(view, evidence):
+            yield Culprit(Kind.TRACKER_DIFFERED, view.target, key.key)
 
 
 @check(
@@ -66,30 +68,30 @@ def _differing(found: KeyFacts, seen: Evidence) -> Iterator[Culprit]:
     "kvmigration diff ha-tracker/, which names the process that has another replica.",
     "docs/ha-tracker.md#elections-before-and-after",
 )
-def ha_elections_steady(seen: Evidence) -> Answer:
+def ha_elections_steady(evidence: Evidence) -> Answer:
     """Elections are as rare as while the external store was the primary. Where that was not observed,
     failovers of so many HA clusters must explain them.
     """
-    known = ha_elections.averaged(seen.up)
-    usual = ha_elections.expected(known)
-    minutes = known.since_seconds / 60
-    if not known.since_seconds:
-        return Answer(good=Looked(Seen.TRACKER_NOT_SWITCHED))
-    clusters = sum(key.entries for key in seen.keys if key.key == HA_KEY)
-    wrong = ha_elections.too_many(known, clusters)
+    elections = ha_elections.averaged(evidence.up)
+    usual = ha_elections.expected(elections)
+    minutes = elections.since_seconds / 60
+    if not elections.since_seconds:
+        return Answer(good=Looked(LookedKind.TRACKER_NOT_SWITCHED))
+    clusters = sum(key.entries for key in evidence.keys if key.key == HA_KEY)
+    wrong = ha_elections.too_many(elections, clusters)
     if usual is None:
-        many = Culprit(Kind.ELECTIONS_MANY_UNWATCHED, value=known.since, of=clusters, limit=minutes)
-        good = Looked(Seen.ELECTIONS_UNWATCHED, known.since, limit=minutes)
+        many = Culprit(Kind.ELECTIONS_MANY_UNWATCHED, value=elections.since, of=clusters, limit=minutes)
+        good = Looked(LookedKind.ELECTIONS_UNWATCHED, elections.since, limit=minutes)
     else:
-        many = Culprit(Kind.ELECTIONS_MANY, value=known.since, of=usual, limit=minutes)
-        good = Looked(Seen.ELECTIONS_SINCE, known.since, usual, minutes)
+        many = Culprit(Kind.ELECTIONS_MANY, value=elections.since, of=usual, limit=minutes)
+        good = Looked(LookedKind.ELECTIONS_SINCE, elections.since, usual, minutes)
     return Answer(wrong=[many] if wrong else (), good=good)
 
 
-def _trackers_apart(seen: Evidence) -> list[Culprit]:
+def _trackers_apart(evidence: Evidence) -> list[Culprit]:
     """Which trackers have which prefix, where they differ: each elects below its own."""
     prefixes: dict[str, list[str]] = {}
-    for target in seen.up:
+    for target in evidence.up:
         configs = [target.config] if target.config and _tracks(target) else []
         for prefix in prefixes_in(configs, tracking=True):
             prefixes.setdefault(prefix, []).append(target.name)

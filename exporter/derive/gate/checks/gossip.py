@@ -10,7 +10,7 @@ from exporter.derive.gate.coverage import runs_memberlist
 from exporter.derive.gate.evidence import Evidence
 from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, alike, is_blank, label_of, oddity
 from exporter.derive.identity.member_index import census_of, each_once
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import GossipFacts, GossipTarget, TargetFacts, UnknownMember
 from exporter.model.listed import few
 
@@ -35,25 +35,25 @@ NO_MEMBER_LIST = Culprit(Kind.NO_MEMBER_LIST)
     f"{DOC}#the-gossip-is-split",
     LISTED,
 )
-def one_cluster(seen: Evidence) -> Answer:
+def one_cluster(evidence: Evidence) -> Answer:
     """All processes are connected by members that list each other."""
-    gossip = seen.gossip
+    gossip = evidence.gossip
     if gossip is None:
         return Answer(nothing=NO_MEMBER_LIST)
     clusters = gossip.clusters if len(gossip.clusters) > 1 else ()
-    unlinked = seen.now.part is not None and not seen.now.part.linked
+    unlinked = evidence.now.part is not None and not evidence.now.part.linked
     return Answer(
         wrong=[Culprit(Kind.GOSSIP_CLUSTER, names=cluster) for cluster in clusters],
         unknown=[
             *_unread(gossip),
             *(() if gossip.clusters else (Culprit(Kind.NO_SETTLED_PROCESS),)),
             *(
-                Culprit(Kind.GOSSIP_ONE_SIDED, name, value=seen.now.at - since)
+                Culprit(Kind.GOSSIP_ONE_SIDED, name, value=evidence.now.at - since)
                 for name, since in sorted(gossip.doubts.items())
             ),
             *((Culprit(Kind.NO_LINK),) if unlinked else ()),
         ],
-        good=Looked(Seen.ONE_CLUSTER),
+        good=Looked(LookedKind.ONE_CLUSTER),
     )
 
 
@@ -68,15 +68,15 @@ def _unread(gossip: GossipFacts) -> list[Culprit]:
     f"{DOC}#unknown-members-in-the-gossip",
     f"{LISTED} A member with the name of another process counts as unknown if it stays.",
 )
-def no_unknown_members(seen: Evidence) -> Answer:
+def no_unknown_members(evidence: Evidence) -> Answer:
     """All members are identified, and no other product's key is in the gossip."""
-    gossip = seen.gossip
+    gossip = evidence.gossip
     if gossip is None:
         return Answer(nothing=NO_MEMBER_LIST)
-    foreign, nobodys = _keys_of_others(seen, gossip)
+    foreign, nobodys = _keys_of_others(evidence, gossip)
     unknown = {member.name for member in gossip.unknown}
     namesakes = [one for one in gossip.namesakes if one.name not in unknown]
-    remains = (Looked(Seen.REMAINS, names=gossip.remains),) if gossip.remains else ()
+    remains = (Looked(LookedKind.REMAINS, names=gossip.remains),) if gossip.remains else ()
     return Answer(
         wrong=[
             *_members(Kind.GOSSIP_UNKNOWN_MEMBER, gossip.unknown),
@@ -88,7 +88,7 @@ def no_unknown_members(seen: Evidence) -> Answer:
             *(Culprit(Kind.GOSSIP_KEY_UNKNOWN, key=key) for key in nobodys),
             *_unread(gossip),
         ],
-        good=(Looked(Seen.NONE), *remains),
+        good=(Looked(LookedKind.NONE), *remains),
     )
 
 
@@ -96,12 +96,12 @@ def _members(kind: Kind, members: Iterable[UnknownMember]) -> list[Culprit]:
     return [Culprit(kind, member=one.name, what=one.address) for one in members]
 
 
-def _keys_of_others(seen: Evidence, gossip: GossipFacts) -> tuple[list[str], list[str]]:
+def _keys_of_others(evidence: Evidence, gossip: GossipFacts) -> tuple[list[str], list[str]]:
     """The current keys in the gossip that only another product has, and those in no table. Of these, one with
     only our processes as members is ours.
     """
     living = [key for key in gossip.unknown_keys if key not in gossip.remains]
-    ours = {key.key for key in seen.now.keys if key.members and all(m.target for m in key.members)}
+    ours = {key.key for key in evidence.now.keys if key.members and all(m.target for m in key.members)}
     foreign = [key for key in living if key in gossip.foreign_keys]
     return foreign, [key for key in living if key not in gossip.foreign_keys and key not in ours]
 
@@ -113,15 +113,15 @@ def _keys_of_others(seen: Evidence, gossip: GossipFacts) -> tuple[list[str], lis
     f"{DOC}#a-process-in-no-member-list",
     f"{LISTED} {NAMED}",
 )
-def complete(seen: Evidence) -> Answer:
+def complete(evidence: Evidence) -> Answer:
     """Every process with memberlist is in another's list, and has all of its cluster: with memberlist as its
     primary, what it lacks would be lost.
     """
-    gossip = seen.gossip
+    gossip = evidence.gossip
     if gossip is None:
         return Answer(nothing=NO_MEMBER_LIST)
-    having = sum(1 for target in seen.up if target.gossip is not None)
-    isolated = [t.name for t in seen.up if having > 1 and _is_isolated(t)]
+    having = sum(1 for target in evidence.up if target.gossip is not None)
+    isolated = [t.name for t in evidence.up if having > 1 and _is_isolated(t)]
     return Answer(
         wrong=[
             *(Culprit(Kind.GOSSIP_ABSENT, name) for name in gossip.absent if name not in isolated),
@@ -135,9 +135,9 @@ def complete(seen: Evidence) -> Answer:
         unknown=[
             *_unread(gossip),
             *(Culprit(Kind.GOSSIP_MEMBER_UNKNOWN, name) for name in gossip.unidentified),
-            *(Culprit(Kind.GOSSIP_LIST_HIDDEN, t.name) for t in seen.up if _hides(t)),
+            *(Culprit(Kind.GOSSIP_LIST_HIDDEN, t.name) for t in evidence.up if _hides(t)),
         ],
-        good=Looked(Seen.PROCESSES, having),
+        good=Looked(LookedKind.PROCESSES, having),
     )
 
 
@@ -151,11 +151,11 @@ def _hides(target: TargetFacts) -> bool:
     return target.gossip is None and runs_memberlist(target)
 
 
-def _labels(seen: Evidence) -> tuple[dict[str, list[str]], list[Culprit]]:
+def _labels(evidence: Evidence) -> tuple[dict[str, list[str]], list[Culprit]]:
     """Processes by label, and those with an unknown label."""
     found: dict[str, list[str]] = {}
     unknown = []
-    for target in seen.in_rings:
+    for target in evidence.in_rings:
         label = label_of(target.config)
         if label is None:
             unknown.append(Culprit(Kind.UNREAD, target.name, what="label"))
@@ -172,18 +172,18 @@ def _labels(seen: Evidence) -> tuple[dict[str, list[str]], list[Culprit]]:
     f"{DOC}#rolling-out",
     CONFIGURED,
 )
-def labels_agree(seen: Evidence) -> Answer:
+def labels_agree(evidence: Evidence) -> Answer:
     """There is one label, and it is our configuration's, if that names one."""
-    found, unknown = _labels(seen)
-    wanted = seen.rules.label
+    found, unknown = _labels(evidence)
+    wanted = evidence.rules.label
     bad = len(found) > 1 or (wanted and set(found) - {wanted})
-    expected = (Looked(Seen.LABEL_EXPECTED, what=wanted),) if wanted else ()
+    expected = (Looked(LookedKind.LABEL_EXPECTED, what=wanted),) if wanted else ()
     return Answer(
         wrong=_carriers(found, wanted) if bad else (),
         unknown=unknown,
-        good=(Looked(Seen.LABEL_OF_ALL, what=next(iter(found), "")), *expected),
+        good=(Looked(LookedKind.LABEL_OF_ALL, what=next(iter(found), "")), *expected),
         nothing=None if found else Culprit(Kind.NO_LABEL),
-        remedy=_possible(seen),
+        remedy=_possible(evidence),
     )
 
 
@@ -195,13 +195,13 @@ def labels_agree(seen: Evidence) -> Answer:
     f"{DOC}#choosing-a-label",
     CONFIGURED,
 )
-def label_set(seen: Evidence) -> Answer:
+def label_set(evidence: Evidence) -> Answer:
     """The one label is a real one. Releases without labels cannot carry one: there only the network keeps
     other clusters away, and the checks on the gossip show whether it does.
     """
-    found, unknown = _labels(seen)
-    if found and not unknown and all(_is_too_old(target) for target in seen.in_rings):
-        return Answer(good=Looked(Seen.LABELS_UNSUPPORTED))
+    found, unknown = _labels(evidence)
+    if found and not unknown and all(_is_too_old(target) for target in evidence.in_rings):
+        return Answer(good=Looked(LookedKind.LABELS_UNSUPPORTED))
     bad = {label: names for label, names in found.items() if is_blank(label) or label in DEFAULT_LABELS}
     only = next(iter(found), "")
     unusual = oddity(only)
@@ -209,26 +209,26 @@ def label_set(seen: Evidence) -> Answer:
         wrong=_carriers(found if len(found) > 1 else bad),
         unknown=unknown,
         good=(
-            Looked(Seen.LABEL, what=only),
-            *((Looked(Seen.LABEL_UNUSUAL, culprits=(unusual,)),) if unusual else ()),
+            Looked(LookedKind.LABEL, what=only),
+            *((Looked(LookedKind.LABEL_UNUSUAL, culprits=(unusual,)),) if unusual else ()),
         ),
         nothing=None if found else Culprit(Kind.NO_LABEL),
-        remedy=_possible(seen),
+        remedy=_possible(evidence),
     )
 
 
-def _carriers(found: Mapping[str, list[str]], wanted: str = "") -> Iterator[Culprit]:
+def _carriers(carriers: Mapping[str, list[str]], wanted: str = "") -> Iterator[Culprit]:
     """Which processes carry which label, and what of it is easily overlooked."""
-    for label, names in sorted(found.items()):
+    for label, names in sorted(carriers.items()):
         unusual = oddity(label) if label else None
         yield Culprit(Kind.LABEL_CARRIED, member=label, names=tuple(names), why=unusual)
-    if alike([*found, *([wanted] if wanted and wanted not in found else [])]):
+    if alike([*carriers, *([wanted] if wanted and wanted not in carriers else [])]):
         yield Culprit(Kind.LABELS_ALIKE)
 
 
-def _possible(seen: Evidence) -> str:
+def _possible(evidence: Evidence) -> str:
     """A release without labels has no setting to change: what helps there is an upgrade."""
-    old = [target.name for target in seen.in_rings if _is_too_old(target)]
+    old = [target.name for target in evidence.in_rings if _is_too_old(target)]
     return UPGRADE.format(few(old, 3)) if old else ""
 
 
@@ -245,10 +245,10 @@ def _is_too_old(target: TargetFacts) -> bool:
     f"{DOC}#rolling-out",
     CONFIGURED,
 )
-def verification_off(seen: Evidence) -> Answer:
+def verification_off(evidence: Evidence) -> Answer:
     """A process with another label is still accepted, on every process."""
     on, unknown = [], []
-    for target in seen.in_rings:
+    for target in evidence.in_rings:
         disabled = target.config.label_verification_disabled if target.config else None
         if _is_too_old(target):
             on.append(Culprit(Kind.LABELS_UNSUPPORTED, target.name))
@@ -259,9 +259,9 @@ def verification_off(seen: Evidence) -> Answer:
     return Answer(
         wrong=on,
         unknown=unknown,
-        good=Looked(Seen.VERIFICATION_OFF),
-        nothing=None if seen.up else Culprit(Kind.NO_ANSWER),
-        remedy=_possible(seen),
+        good=Looked(LookedKind.VERIFICATION_OFF),
+        nothing=None if evidence.up else Culprit(Kind.NO_ANSWER),
+        remedy=_possible(evidence),
     )
 
 
@@ -274,9 +274,9 @@ def verification_off(seen: Evidence) -> Answer:
     "Add the processes of these members to the targets, with /config and /memberlist readable. A process "
     "without the label is isolated when the other processes begin to verify it.",
 )
-def members_labelled(seen: Evidence) -> Answer:
+def members_labelled(evidence: Evidence) -> Answer:
     """Every member in the gossip is a process with a read label, or an expected member."""
-    return _of_members(seen, "label", lambda gossip: gossip.label is not None)
+    return _of_members(evidence, "label", lambda gossip: gossip.label is not None)
 
 
 @check(
@@ -288,25 +288,25 @@ def members_labelled(seen: Evidence) -> Answer:
     "Add the processes behind these members to the targets, with /config and /memberlist readable: one that "
     "verifies drops all packets of those that have the label already.",
 )
-def members_unverified(seen: Evidence) -> Answer:
+def members_unverified(evidence: Evidence) -> Answer:
     """Every member in the gossip is a process with a setting of verification that was read.
     `verification_off` judges the processes' settings.
     """
-    return _of_members(seen, "setting", lambda gossip: gossip.verified is not None)
+    return _of_members(evidence, "setting", lambda gossip: gossip.verified is not None)
 
 
-def _of_members(seen: Evidence, what: str, is_read: Callable[[GossipTarget], bool]) -> Answer:
-    if seen.gossip is None:
+def _of_members(evidence: Evidence, what: str, is_read: Callable[[GossipTarget], bool]) -> Answer:
+    if evidence.gossip is None:
         return Answer(nothing=NO_MEMBER_LIST)
-    having = [target.gossip for target in seen.up if target.gossip is not None]
+    having = [target.gossip for target in evidence.up if target.gossip is not None]
     read = {gossip.own_member for gossip in having if is_read(gossip)}
     lists = each_once(gossip.members for gossip in having)
     members = frozenset[str]().union(*(census_of(listed).alive for listed in lists.values()))
     # Another shard may have the member's process: all parts together show which members have none.
-    untold = () if seen.is_part else sorted(members - read)
-    owner = {target.member: target.name for target in seen.targets if target.member}
+    untold = () if evidence.is_part else sorted(members - read)
+    owner = {target.member: target.name for target in evidence.targets if target.member}
     lacking = [Culprit(Kind.UNREAD, owner.get(name, ""), member=name, what=what) for name in untold]
     return Answer(
-        unknown=[*lacking, *_unread(seen.gossip)],
-        good=Looked(Seen.MEMBERS, len(members)),
+        unknown=[*lacking, *_unread(evidence.gossip)],
+        good=Looked(LookedKind.MEMBERS, len(members)),
     )

@@ -15,35 +15,35 @@ from exporter.derive.gate.evidence import Evidence
 from exporter.derive.identity.member_index import each_once
 from exporter.derive.identity.member_processes import host_in, port_of
 from exporter.derive.migration.risks import is_at
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import TargetFacts
 
 DOC = "docs/ring.md"
 CONFIGURED = "Let the exporter read the configuration page of every process: the setting is there."
-Asked = tuple[TargetFacts, ...]
-Choice = Callable[[Evidence], Asked]
+Chosen = tuple[TargetFacts, ...]
+Choice = Callable[[Evidence], Chosen]
 DEFAULT_PORT = 7946  # dskit's bind_port, and the port of a seed that names none
 
 
-def _in_rings(seen: Evidence) -> Asked:
+def _in_rings(evidence: Evidence) -> Chosen:
     """Processes that keep a ring or watch one."""
-    return seen.in_rings
+    return evidence.in_rings
 
 
-def _with_memberlist(seen: Evidence) -> Asked:
+def _with_memberlist(evidence: Evidence) -> Chosen:
     """Processes that use memberlist, by their page or by a client of theirs."""
-    return seen.with_memberlist
+    return evidence.with_memberlist
 
 
-def _nothing_to_judge(seen: Evidence, asked: Asked, choice: Choice) -> Culprit | None:
+def _nothing_to_judge(evidence: Evidence, chosen: Chosen, choice: Choice) -> Culprit | None:
     """Why there is nothing to judge, `None` where there is. Before memberlist is used, nothing joins."""
-    if asked or (seen.up and choice is _with_memberlist):
+    if chosen or (evidence.up and choice is _with_memberlist):
         return None
-    return Culprit(Kind.NO_CLIENT_SHOWN if seen.up else Kind.NO_ANSWER)
+    return Culprit(Kind.NO_CLIENT_SHOWN if evidence.up else Kind.NO_ANSWER)
 
 
-def _counted(asked: Collection[object], kind: Seen = Seen.PROCESSES) -> Looked:
-    return Looked(kind, len(asked)) if asked else Looked(Seen.NO_MEMBERLIST_YET)
+def _counted(chosen: Collection[object], kind: LookedKind = LookedKind.PROCESSES) -> Looked:
+    return Looked(kind, len(chosen)) if chosen else Looked(LookedKind.NO_MEMBERLIST_YET)
 
 
 def _join_members(choice: Choice, *, of_others: bool = False) -> CheckFunction:
@@ -58,24 +58,24 @@ def _join_members(choice: Choice, *, of_others: bool = False) -> CheckFunction:
         f"{DOC}#join-members",
         CONFIGURED,
     )
-    def look(seen: Evidence) -> Answer:
-        wrong, unknown, asked = [], [], choice(seen)
-        for target in asked:
+    def judge(evidence: Evidence) -> Answer:
+        wrong, unknown, chosen = [], [], choice(evidence)
+        for target in chosen:
             seeds = target.config.join_members if target.config else None
             if seeds is None:
                 unknown.append(Culprit(Kind.PROCESS_NOT_RESPONDING, target.name))
             elif not seeds:
                 wrong.append(Culprit(Kind.SEEDS_NONE, target.name))
-            elif target.name in seen.lonely and not (of_others and _is_named(target, seen.up)):
+            elif target.name in evidence.lonely and not (of_others and _is_named(target, evidence.up)):
                 wrong.append(Culprit(Kind.SEEDS_ITSELF, target.name))
-        return Answer(wrong, unknown, _counted(asked), _nothing_to_judge(seen, asked, choice))
+        return Answer(wrong, unknown, _counted(chosen), _nothing_to_judge(evidence, chosen, choice))
 
-    return look
+    return judge
 
 
-def _is_named(target: TargetFacts, others: Asked) -> bool:
+def _is_named(target: TargetFacts, targets: Chosen) -> bool:
     """Whether another process has this one among its seeds."""
-    lists = (t.config.join_members or () for t in others if t.config and t is not target)
+    lists = (t.config.join_members or () for t in targets if t.config and t is not target)
     return any(is_at(target, seed) for seeds in lists for seed in seeds)
 
 
@@ -90,19 +90,21 @@ def _rejoin_interval(choice: Choice) -> CheckFunction:
         f"{DOC}#rejoin-interval",
         CONFIGURED,
     )
-    def look(seen: Evidence) -> Answer:
-        asked = choice(seen)
-        told = {t.name: t.config.rejoin_interval if t.config else None for t in asked}
+    def judge(evidence: Evidence) -> Answer:
+        chosen = choice(evidence)
+        intervals = {t.name: t.config.rejoin_interval if t.config else None for t in chosen}
         return Answer(
-            wrong=[Culprit(Kind.REJOIN_NEVER, t.name) for t in asked if t.config and t.config.never_rejoins],
+            wrong=[Culprit(Kind.REJOIN_NEVER, t.name) for t in chosen if t.config and t.config.never_rejoins],
             unknown=[
-                Culprit(Kind.PROCESS_NOT_RESPONDING, name) for name, value in told.items() if value is None
+                Culprit(Kind.PROCESS_NOT_RESPONDING, name)
+                for name, value in intervals.items()
+                if value is None
             ],
-            good=_counted(told),
-            nothing=_nothing_to_judge(seen, asked, choice),
+            good=_counted(intervals),
+            nothing=_nothing_to_judge(evidence, chosen, choice),
         )
 
-    return look
+    return judge
 
 
 def _settings_agree(choice: Choice) -> CheckFunction:
@@ -120,17 +122,23 @@ def _settings_agree(choice: Choice) -> CheckFunction:
         f"{DOC}#gossip-settings",
         CONFIGURED,
     )
-    def look(seen: Evidence) -> Answer:
-        asked = choice(seen)
-        told = [target for target in asked if target.config is not None]
+    def judge(evidence: Evidence) -> Answer:
+        chosen = choice(evidence)
+        configured = [target for target in chosen if target.config is not None]
         return Answer(
-            wrong=[*_differing("tls_enabled", _tls(told)), *_unreached_ports(told), *_strange_seeds(told)],
-            unknown=[Culprit(Kind.UNREAD, t.name, what="settings") for t in asked if t.config is None],
-            good=Looked(Seen.PROCESSES, len(told)) if asked else Looked(Seen.NO_MEMBERLIST_YET),
-            nothing=_nothing_to_judge(seen, asked, choice),
+            wrong=[
+                *_differing("tls_enabled", _tls(configured)),
+                *_unreached_ports(configured),
+                *_strange_seeds(configured),
+            ],
+            unknown=[Culprit(Kind.UNREAD, t.name, what="settings") for t in chosen if t.config is None],
+            good=Looked(LookedKind.PROCESSES, len(configured))
+            if chosen
+            else Looked(LookedKind.NO_MEMBERLIST_YET),
+            nothing=_nothing_to_judge(evidence, chosen, choice),
         )
 
-    return look
+    return judge
 
 
 join_members, rejoin_interval, settings_agree = (
@@ -225,32 +233,36 @@ def _strange_seeds(targets: list[TargetFacts]) -> list[Culprit]:
     "Check the headless service: a process joins no other one if the names do not resolve at its start.",
     f"{DOC}#join-members",
 )
-def join_members_resolve(seen: Evidence) -> Answer:
+def join_members_resolve(evidence: Evidence) -> Answer:
     """Every seed has an address, by this exporter's own resolver."""
-    seeds, wrong, unknown = _looked_up(seen, seen.in_rings)
-    return Answer(wrong, unknown, Looked(Seen.SEEDS, len(seeds)))
+    seeds, wrong, unknown = _looked_up(evidence, evidence.in_rings)
+    return Answer(wrong, unknown, Looked(LookedKind.SEEDS, len(seeds)))
 
 
 @join_members_resolve.variant
-def restart_seeds_resolve(seen: Evidence) -> Answer:
+def restart_seeds_resolve(evidence: Evidence) -> Answer:
     """The same before a restart. If no name resolves from here, they are names of another network than the
     exporter's. Then the processes that joined by them are the evidence.
     """
-    asked = _with_memberlist(seen)
-    seeds, wrong, unknown = _looked_up(seen, asked)
-    joined = all(target.gossip is not None and not target.gossip.isolated for target in asked)
+    chosen = _with_memberlist(evidence)
+    seeds, wrong, unknown = _looked_up(evidence, chosen)
+    joined = all(target.gossip is not None and not target.gossip.isolated for target in chosen)
     if seeds and len(wrong) == len(seeds) and joined:
-        return Answer(good=Looked(Seen.SEEDS_ELSEWHERE, len(seeds)))
-    return Answer(wrong, unknown, Looked(Seen.SEEDS, len(seeds)) if asked else Looked(Seen.NO_MEMBERLIST_YET))
+        return Answer(good=Looked(LookedKind.SEEDS_ELSEWHERE, len(seeds)))
+    return Answer(
+        wrong,
+        unknown,
+        Looked(LookedKind.SEEDS, len(seeds)) if chosen else Looked(LookedKind.NO_MEMBERLIST_YET),
+    )
 
 
-def _looked_up(seen: Evidence, asked: Asked) -> tuple[list[str], list[Culprit], list[Culprit]]:
+def _looked_up(evidence: Evidence, asked: Chosen) -> tuple[list[str], list[Culprit], list[Culprit]]:
     """The seeds, those without an address with the reason, and those that were not resolved."""
     seeds = sorted({seed for t in asked if t.config for seed in t.config.join_members or ()})
-    told = seen.now.resolved
+    resolved = evidence.now.resolved
     wrong = [
-        Culprit(Kind.SEED_UNRESOLVED, member=seed, what=told[seed] or "no address")
+        Culprit(Kind.SEED_UNRESOLVED, member=seed, what=resolved[seed] or "no address")
         for seed in seeds
-        if told.get(seed, "") != ""
+        if resolved.get(seed, "") != ""
     ]
-    return seeds, wrong, [Culprit(Kind.SEED_NOT_LOOKED_UP, member=s) for s in seeds if s not in told]
+    return seeds, wrong, [Culprit(Kind.SEED_NOT_LOOKED_UP, member=s) for s in seeds if s not in resolved]

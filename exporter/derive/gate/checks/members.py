@@ -8,7 +8,7 @@ from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.evidence import Evidence
 from exporter.derive.ring.partitions import vanished_owners, without_owner
 from exporter.derive.ring.writers import sharing, without_member
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import KeyFacts
 from exporter.model.pages import Outcome
 from exporter.model.rings import WriterFacts
@@ -20,8 +20,8 @@ SHOWN = (
 )
 
 
-def _rings(seen: Evidence) -> list[tuple[KeyFacts, WriterFacts]]:
-    return [(key, key.writers) for key in seen.keys if key.writers is not None]
+def _rings(evidence: Evidence) -> list[tuple[KeyFacts, WriterFacts]]:
+    return [(key, key.writers) for key in evidence.keys if key.writers is not None]
 
 
 def unread(keys: Iterable[KeyFacts]) -> list[Culprit]:
@@ -29,13 +29,13 @@ def unread(keys: Iterable[KeyFacts]) -> list[Culprit]:
     return [Culprit(Kind.KEY_UNREAD, key=key.key) for key in keys]
 
 
-def _unread(seen: Evidence) -> list[Culprit]:
+def _unread(evidence: Evidence) -> list[Culprit]:
     """The rings that were not read, and the processes with unread clients."""
     return [
-        *unread(key for key in seen.keys if key.kind == "ring" and key.writers is None),
+        *unread(key for key in evidence.keys if key.kind == "ring" and key.writers is None),
         *(
             Culprit(Kind.UNREAD, t.name, what="clients")
-            for t in seen.up
+            for t in evidence.up
             if any(_failed(p.name, p.outcome) for p in t.pages)
         ),
     ]
@@ -54,11 +54,11 @@ def _failed(page: str, outcome: Outcome) -> bool:
     f"{DOC}#writers-are-members",
     SHOWN,
 )
-def writers_are_members(seen: Evidence) -> Answer:
+def writers_are_members(evidence: Evidence) -> Answer:
     """Each writer of a ring is in it, and each member's process writes the ring."""
     wrong: list[Culprit] = []
-    unknown = _unread(seen)
-    for key, facts in _rings(seen):
+    unknown = _unread(evidence)
+    for key, facts in _rings(evidence):
         wrong += without_member(key)
         if names := facts.misplaced:
             ring = Culprit(
@@ -67,8 +67,13 @@ def writers_are_members(seen: Evidence) -> Answer:
             wrong.append(ring)
         if facts.untold:
             unknown.append(Culprit(Kind.WRITERS_UNTOLD, key=key.key, names=facts.untold))
-    count = sum(facts.count for _, facts in _rings(seen))
-    return Answer(wrong, unknown, Looked(Seen.RING_WRITERS, count, len(_rings(seen))), _nothing(_rings(seen)))
+    count = sum(facts.count for _, facts in _rings(evidence))
+    return Answer(
+        wrong,
+        unknown,
+        Looked(LookedKind.RING_WRITERS, count, len(_rings(evidence))),
+        _nothing(_rings(evidence)),
+    )
 
 
 def _nothing(rings: Collection[object]) -> Culprit | None:
@@ -83,15 +88,17 @@ def _nothing(rings: Collection[object]) -> Culprit | None:
     f"{DOC}#members-are-distinct",
     SHOWN,
 )
-def members_distinct(seen: Evidence) -> Answer:
+def members_distinct(evidence: Evidence) -> Answer:
     """No two members share an address or an id, and each address is reachable from other hosts."""
     return Answer(
         wrong=[
-            culprit for key, facts in _rings(seen) for culprit in (*sharing(key), *_indistinct(key, facts))
+            culprit
+            for key, facts in _rings(evidence)
+            for culprit in (*sharing(key), *_indistinct(key, facts))
         ],
-        unknown=_unread(seen),
-        good=Looked(Seen.MEMBERS, sum(len(key.members) for key, _ in _rings(seen))),
-        nothing=_nothing(_rings(seen)),
+        unknown=_unread(evidence),
+        good=Looked(LookedKind.MEMBERS, sum(len(key.members) for key, _ in _rings(evidence))),
+        nothing=_nothing(_rings(evidence)),
     )
 
 
@@ -111,9 +118,9 @@ def _indistinct(key: KeyFacts, facts: WriterFacts) -> Iterator[Culprit]:
     f"{DOC}#partitions-are-owned",
     "Make the partition ring and the ring of its owners' instances readable.",
 )
-def partitions_owned(seen: Evidence) -> Answer:
+def partitions_owned(evidence: Evidence) -> Answer:
     """Some process consumes each partition that is written, or was."""
-    rings = [key for key in seen.keys if key.kind == "partition"]
+    rings = [key for key in evidence.keys if key.kind == "partition"]
     count = sum(len(key.owned) for key in rings)
     return Answer(
         wrong=[culprit for key in rings for culprit in (*without_owner(key), *vanished_owners(key))],
@@ -125,7 +132,7 @@ def partitions_owned(seen: Evidence) -> Answer:
                 if any(p.alive is None and p.owners for p in key.owned)
             ),
         ],
-        good=Looked(Seen.PARTITIONS, count) if rings else Looked(Seen.NO_PARTITIONS),
+        good=Looked(LookedKind.PARTITIONS, count) if rings else Looked(LookedKind.NO_PARTITIONS),
     )
 
 
@@ -137,16 +144,16 @@ def partitions_owned(seen: Evidence) -> Answer:
     f"{DOC}#foreign-members",
     SHOWN,
 )
-def no_foreign_members(seen: Evidence) -> Answer:
+def no_foreign_members(evidence: Evidence) -> Answer:
     """No ring has taken members that certainly belong elsewhere."""
-    rings = [key for key in seen.keys if key.foreign is not None]
+    rings = [key for key in evidence.keys if key.foreign is not None]
     return Answer(
         wrong=[
             Culprit(Kind.MEMBERS_FOREIGN, key=key.key, value=len(key.foreign), names=key.foreign)
-            for key in seen.keys
+            for key in evidence.keys
             if key.foreign
         ],
-        unknown=unread(key for key in seen.keys if key.kind == "ring" and key.foreign is None),
-        good=Looked(Seen.RINGS, len(rings)),
+        unknown=unread(key for key in evidence.keys if key.kind == "ring" and key.foreign is None),
+        good=Looked(LookedKind.RINGS, len(rings)),
         nothing=_nothing(rings),
     )

@@ -10,7 +10,7 @@ from exporter.derive.gate.checks.members import unread
 from exporter.derive.gate.checks.read_write import DOC, GROUPED, idle
 from exporter.derive.gate.checks.read_write_settings import in_ring
 from exporter.derive.gate.evidence import Evidence
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, TargetFacts
 from exporter.products.components import WRITE_PATH
@@ -21,16 +21,16 @@ SERIES = "ingester_memory_series"
 _STAYING = frozenset({State.ACTIVE, State.READ_ONLY})
 
 
-def _present(seen: Evidence, *, write: bool) -> Answer:
-    old = seen.rules.leaving
-    rings = [key for key in seen.keys if key.kind == "ring" and (key.ring in WRITE_RINGS) == write]
+def _present(evidence: Evidence, *, write: bool) -> Answer:
+    old = evidence.rules.leaving
+    rings = [key for key in evidence.keys if key.kind == "ring" and (key.ring in WRITE_RINGS) == write]
     having = tuple(key.ring for key in rings if any(member.group == old for member in key.members))
     lacking = unread(key for key in rings if not key.source)
-    missing = bool(rings) and not having and not lacking and not seen.is_part
+    missing = bool(rings) and not having and not lacking and not evidence.is_part
     return Answer(
         wrong=[Culprit(Kind.GROUP_MISSING, what=old)] if missing else (),
         unknown=() if having else lacking,
-        good=Looked(Seen.OLD_GROUP_IN, names=having),
+        good=Looked(LookedKind.OLD_GROUP_IN, names=having),
         nothing=None if rings else Culprit(Kind.NO_RING),
     )
 
@@ -42,9 +42,9 @@ def _present(seen: Evidence, *, write: bool) -> Answer:
     f"{DOC}#both-groups-in-every-ring",
     GROUPED,
 )
-def old_read_path_present(seen: Evidence) -> Answer:
+def old_read_path_present(evidence: Evidence) -> Answer:
     """A ring of the backend still has an old member: else this step is done."""
-    return _present(seen, write=False)
+    return _present(evidence, write=False)
 
 
 @check(
@@ -54,9 +54,9 @@ def old_read_path_present(seen: Evidence) -> Answer:
     f"{DOC}#both-groups-in-every-ring",
     GROUPED,
 )
-def old_write_path_present(seen: Evidence) -> Answer:
+def old_write_path_present(evidence: Evidence) -> Answer:
     """A ring of the write path still has an old member: else this step is done."""
-    return _present(seen, write=True)
+    return _present(evidence, write=True)
 
 
 @check(
@@ -67,16 +67,16 @@ def old_write_path_present(seen: Evidence) -> Answer:
     "Run the check again: a rate needs two cycles. Every process must be of a group, by groups in the "
     "configuration.",
 )
-def old_read_path_idle(seen: Evidence) -> Answer:
+def old_read_path_idle(evidence: Evidence) -> Answer:
     """No old process except those of the write path gets requests: pushes go there until the next step."""
-    old = [t for t in seen.up if t.group == seen.rules.leaving and not _words(t) & WRITE_PATH]
-    return idle(seen, old)
+    old = [t for t in evidence.up if t.group == evidence.rules.leaving and not _words(t) & WRITE_PATH]
+    return idle(evidence, old)
 
 
 def _words(target: TargetFacts) -> frozenset[str]:
     """What a process runs, by discovery and by its name, word by word."""
-    told = f"{target.component},{target.name},{target.config.target if target.config else ''}".lower()
-    return frozenset(re.split(r"[^a-z]+", told)) - {""}
+    words = f"{target.component},{target.name},{target.config.target if target.config else ''}".lower()
+    return frozenset(re.split(r"[^a-z]+", words)) - {""}
 
 
 @check(
@@ -87,21 +87,21 @@ def _words(target: TargetFacts) -> frozenset[str]:
     f"{DOC}#the-ingesters",
     "Let the exporter read /metrics of every ingester: the age of the oldest unshipped block is there.",
 )
-def old_ingesters_shipped(seen: Evidence) -> Answer:
+def old_ingesters_shipped(evidence: Evidence) -> Answer:
     """No block is only on the disk of an old ingester. The content of a head is no block yet."""
-    old = [target for target, _ in in_ring(seen, INGESTERS) if target.group == seen.rules.leaving]
-    told = {target.name: target.counters.get(UNSHIPPED) for target in old}
+    old = [target for target, _ in in_ring(evidence, INGESTERS) if target.group == evidence.rules.leaving]
+    unshipped = {target.name: target.counters.get(UNSHIPPED) for target in old}
     heads = sum(target.counters.get(SERIES, 0.0) for target in old)
     return Answer(
         wrong=[
-            Culprit(Kind.BLOCKS_UNSHIPPED, name, value=max(0.0, seen.now.at - oldest) / 60)
-            for name, oldest in told.items()
+            Culprit(Kind.BLOCKS_UNSHIPPED, name, value=max(0.0, evidence.now.at - oldest) / 60)
+            for name, oldest in unshipped.items()
             if oldest
         ],
         unknown=[
-            Culprit(Kind.UNREAD, n, what="oldest unshipped block") for n, v in told.items() if v is None
+            Culprit(Kind.UNREAD, n, what="oldest unshipped block") for n, v in unshipped.items() if v is None
         ],
-        good=Looked(Seen.INGESTERS_SHIPPED, len(old), of=heads),
+        good=Looked(LookedKind.INGESTERS_SHIPPED, len(old), of=heads),
     )
 
 
@@ -112,12 +112,14 @@ def old_ingesters_shipped(seen: Evidence) -> Answer:
     f"{DOC}#the-ingesters",
     GROUPED,
 )
-def one_zone_at_a_time(seen: Evidence) -> Answer:
+def one_zone_at_a_time(evidence: Evidence) -> Answer:
     """At most one zone lacks ingesters at a time: else writes would lose their quorum."""
-    rings = [key for key in seen.keys if key.ring == INGESTERS]
-    wrong = [culprit for key in rings for culprit in _leaving(key, seen.rules.leaving)]
+    rings = [key for key in evidence.keys if key.ring == INGESTERS]
+    wrong = [culprit for key in rings for culprit in _leaving(key, evidence.rules.leaving)]
     lacking = unread(key for key in rings if not key.source)
-    return Answer(wrong, lacking, Looked(Seen.RINGS, len(rings)), None if rings else Culprit(Kind.NO_RING))
+    return Answer(
+        wrong, lacking, Looked(LookedKind.RINGS, len(rings)), None if rings else Culprit(Kind.NO_RING)
+    )
 
 
 def _leaving(key: KeyFacts, old: str) -> Iterable[Culprit]:

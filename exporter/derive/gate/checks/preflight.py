@@ -9,7 +9,7 @@ from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.coverage import uses_memberlist
 from exporter.derive.gate.evidence import Evidence
 from exporter.derive.identity.quiet_tracker import runs_tracker
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.migration import HA_TRACKER
 from exporter.model.pages import Outcome, Product
@@ -31,17 +31,17 @@ UNKNOWN_CONNECTIONS = "unknown_connections_total"
     "Let the exporter read /metrics of the process: product and version are in its build_info. A build "
     "without a version number stays unknown until its HA tracker runs with multi or memberlist.",
 )
-def version_supports(seen: Evidence) -> Answer:
+def version_supports(evidence: Evidence) -> Answer:
     """The product is identified, and new enough where an HA tracker is to move. A tracker that runs with
     memberlist proves that its build can.
     """
     wrong, unknown = [], []
-    for target in seen.up:
-        product = target.product if target.product is not Product.UNKNOWN else seen.rules.product
+    for target in evidence.up:
+        product = target.product if target.product is not Product.UNKNOWN else evidence.rules.product
         if product is Product.UNKNOWN:
             unknown.append(Culprit(Kind.UNREAD, target.name, what="product"))
             continue
-        if seen.migration != HA_TRACKER:
+        if evidence.migration != HA_TRACKER:
             continue  # every release that has memberlist can move its rings
         needed = {Product.MIMIR: MIMIR_HA, Product.CORTEX: CORTEX_HA}.get(product)
         if needed is None or not _tracks(target) or _moves_already(target):
@@ -51,12 +51,12 @@ def version_supports(seen: Evidence) -> Answer:
             unknown.append(Culprit(Kind.VERSION_UNKNOWN, target.name, what=target.version or "no version"))
         elif version < needed:
             wrong.append(Culprit(Kind.VERSION_OLD, target.name, what=f"{product.value} {target.version}"))
-    versions = tuple(sorted({f"{t.product.value} {t.version}" for t in seen.up}))
-    return Answer(wrong, unknown, Looked(Seen.VERSIONS, names=versions), _nothing_to_judge(seen))
+    versions = tuple(sorted({f"{t.product.value} {t.version}" for t in evidence.up}))
+    return Answer(wrong, unknown, Looked(LookedKind.VERSIONS, names=versions), _nothing_to_judge(evidence))
 
 
-def _nothing_to_judge(seen: Evidence) -> Culprit | None:
-    return None if seen.up else Culprit(Kind.NO_ANSWER)
+def _nothing_to_judge(evidence: Evidence) -> Culprit | None:
+    return None if evidence.up else Culprit(Kind.NO_ANSWER)
 
 
 def _trackers(target: TargetFacts) -> list[ClientFacts]:
@@ -87,10 +87,10 @@ def _version(text: str) -> tuple[int, int] | None:
     f"{DOC}#the-gossip-port-is-scraped",
     "Run the check again: it compares two cycles. Let the exporter read /metrics of every process.",
 )
-def gossip_port_quiet(seen: Evidence) -> Answer:
+def gossip_port_quiet(evidence: Evidence) -> Answer:
     """The count of connections that were no gossip stands still."""
-    wrong, unknown = [], without_member_list(seen)
-    for target in seen.up:
+    wrong, unknown = [], without_member_list(evidence)
+    for target in evidence.up:
         if target.gossip is None:
             continue  # nothing listens there yet, or it is among the unknown
         rates = {n: r for n, r in target.counter_rates.items() if n.endswith(UNKNOWN_CONNECTIONS)}
@@ -101,7 +101,7 @@ def gossip_port_quiet(seen: Evidence) -> Answer:
             for rate in rates.values()
             if rate > 0
         ]
-    return Answer(wrong, unknown, Looked(Seen.NO_SCRAPES))
+    return Answer(wrong, unknown, Looked(LookedKind.NO_SCRAPES))
 
 
 def _counts_connections(target: TargetFacts) -> bool:
@@ -116,28 +116,28 @@ def _counts_connections(target: TargetFacts) -> bool:
     f"{DOC}#join-members",
     "Let the exporter read /memberlist of every process: it lists the process's gossip members.",
 )
-def gossip_port_reachable(seen: Evidence) -> Answer:
+def gossip_port_reachable(evidence: Evidence) -> Answer:
     """Each listening process is reachable: further processes have it in their list. Before memberlist runs
     nothing listens; the next step has the same check.
     """
-    gossip = seen.gossip
+    gossip = evidence.gossip
     if gossip is None:
-        return Answer(unknown=without_member_list(seen), good=Looked(Seen.NO_MEMBERLIST_RUNS_YET))
+        return Answer(unknown=without_member_list(evidence), good=Looked(LookedKind.NO_MEMBERLIST_RUNS_YET))
     return Answer(
         wrong=[Culprit(Kind.GOSSIP_ABSENT, name) for name in gossip.absent],
         unknown=[
             *(Culprit(Kind.PROCESS_NOT_RESPONDING, name) for name in gossip.unread),
             *(Culprit(Kind.GOSSIP_MEMBER_UNKNOWN, name) for name in gossip.unidentified),
         ],
-        good=Looked(Seen.ALL_SEEN),
+        good=Looked(LookedKind.ALL_LISTED),
     )
 
 
-def without_member_list(seen: Evidence) -> list[Culprit]:
+def without_member_list(evidence: Evidence) -> list[Culprit]:
     """The processes with an unreadable member list: memberlist may run or not."""
     return [
         Culprit(Kind.UNREAD, target.name, what="member list")
-        for target in seen.up
+        for target in evidence.up
         if target.gossip is None
         and not any(page.name == "/memberlist" and page.outcome is Outcome.ABSENT for page in target.pages)
     ]
@@ -151,21 +151,24 @@ def without_member_list(seen: Evidence) -> list[Culprit]:
     "Add the processes that write the named keys to the targets, and make every ring and every /memberlist "
     "readable: they show which process a member belongs to.",
 )
-def no_orphaned_members(seen: Evidence) -> Answer:
+def no_orphaned_members(evidence: Evidence) -> Answer:
     """Every member of every ring belongs to a process, and no unknown client writes one."""
-    unread = (key.key for key in seen.keys if key.orphaned is None and key.kind == "ring")
+    unread = (key.key for key in evidence.keys if key.orphaned is None and key.kind == "ring")
     return Answer(
         wrong=[
             Culprit(Kind.MEMBER_ORPHANED, key=key.key, member=name)
-            for key in seen.keys
+            for key in evidence.keys
             for name in key.orphaned or ()
         ],
         unknown=[
             *(Culprit(Kind.KEY_UNKNOWN, key=key) for key in unread),
-            *(Culprit(Kind.KEY_UNATTENDED, key=key, what=store) for key, store in seen.unattended.items()),
+            *(
+                Culprit(Kind.KEY_UNATTENDED, key=key, what=store)
+                for key, store in evidence.unattended.items()
+            ),
         ],
-        good=Looked(Seen.NONE),
-        nothing=None if seen.keys else Culprit(Kind.NO_RING),
+        good=Looked(LookedKind.NONE),
+        nothing=None if evidence.keys else Culprit(Kind.NO_RING),
     )
 
 
@@ -176,17 +179,17 @@ def no_orphaned_members(seen: Evidence) -> Answer:
     "docs/ha-tracker.md#election-rate",
     "Make the metrics of the distributors readable.",
 )
-def ha_baseline(seen: Evidence) -> Answer:
+def ha_baseline(evidence: Evidence) -> Answer:
     """Note the election rate, where an HA tracker runs. Its counter has no series until a replica has been
     elected: metrics without one mean that none was.
     """
-    tracking = [target for target in seen.up if _tracks(target)]
+    tracking = [target for target in evidence.up if _tracks(target)]
     if not tracking:
-        return Answer(good=Looked(Seen.NO_TRACKER))
+        return Answer(good=Looked(LookedKind.NO_TRACKER))
     unread = (target.name for target in tracking if not _shows_metrics(target))
     return Answer(
         unknown=[Culprit(Kind.UNREAD, name, what="metrics") for name in unread],
-        good=Looked(Seen.ELECTIONS, sum(target.ha_elections or 0.0 for target in tracking)),
+        good=Looked(LookedKind.ELECTIONS, sum(target.ha_elections or 0.0 for target in tracking)),
     )
 
 

@@ -10,7 +10,7 @@ from exporter.derive.gate.checks.rings import lacking
 from exporter.derive.gate.evidence import Evidence
 from exporter.derive.ring.agreed_settings import disagreement
 from exporter.derive.ring.quorum import spare
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import State
 from exporter.model.facts import KeyFacts
 
@@ -24,22 +24,22 @@ DOC = "docs/ring.md"
     f"{DOC}#quorum",
     "Make the ring readable, and /config of a process that uses it: the replication factor is there.",
 )
-def quorum_margin(seen: Evidence) -> Answer:
+def quorum_margin(evidence: Evidence) -> Answer:
     """The margin is 1 in the rings that are written by quorum. Where the replication factor allows no loss at
     all, no member is unhealthy, and the risk is reported.
     """
-    wrong, unknown = _margins(seen)
-    return _margin(seen, wrong, unknown, _good(seen))
+    wrong, unknown = _margins(evidence)
+    return _margin(evidence, wrong, unknown, _good(evidence))
 
 
 @quorum_margin.variant
-def quorum_margin_told(seen: Evidence) -> Answer:
+def quorum_margin_known(evidence: Evidence) -> Answer:
     """The same where the replication factor was read. Else the step depends on its members-healthy, which is
     unknown where the ring itself was not read.
     """
-    wrong, untold = _margins(seen)
-    stands_in = Looked(Seen.MARGIN_UNKNOWN, culprits=tuple(untold))
-    return _margin(seen, wrong, [], stands_in if untold else _good(seen))
+    wrong, untold = _margins(evidence)
+    stands_in = Looked(LookedKind.MARGIN_UNKNOWN, culprits=tuple(untold))
+    return _margin(evidence, wrong, [], stands_in if untold else _good(evidence))
 
 
 @check(
@@ -48,7 +48,7 @@ def quorum_margin_told(seen: Evidence) -> Answer:
     "Repair the members that are leaving, joining or without tokens: writes fail already.",
     f"{DOC}#quorum",
 )
-def quorum_kept(seen: Evidence) -> Answer:
+def quorum_kept(evidence: Evidence) -> Answer:
     """No ring is short of its quorum, where the replication factor was read, and no active member of any ring
     lacks its tokens. No restart follows, so there need be nothing to spare.
     """
@@ -56,13 +56,13 @@ def quorum_kept(seen: Evidence) -> Answer:
         wrong=[
             *(
                 Culprit(Kind.MARGIN_SMALL, key=key.key, value=key.quorum_margin)
-                for key in _by_quorum(seen)
+                for key in _by_quorum(evidence)
                 if key.quorum_margin is not None and key.quorum_margin < 0
             ),
-            *_without_tokens(seen.keys),
+            *_without_tokens(evidence.keys),
         ],
-        good=Looked(Seen.QUORUM),
-        nothing=_nothing(seen),
+        good=Looked(LookedKind.QUORUM),
+        nothing=_nothing(evidence),
     )
 
 
@@ -73,29 +73,29 @@ def quorum_kept(seen: Evidence) -> Answer:
     "differ, processes differ about the healthy members and about the quorum of a write.",
     f"{DOC}#settings-differ",
 )
-def settings_agree(seen: Evidence) -> Answer:
+def settings_agree(evidence: Evidence) -> Answer:
     """The processes that use a ring have the same times, replication factor and zone awareness. A setting
     that no process shows is required where it is needed.
     """
     return Answer(
         wrong=[
             *(
-                Culprit(Kind.RING_SETTING_DIFFERS, key=key.key, why=told)
-                for key in seen.keys
-                for told in key.settings.differing
+                Culprit(Kind.RING_SETTING_DIFFERS, key=key.key, why=culprit)
+                for key in evidence.keys
+                for culprit in key.settings.differing
             ),
-            *_parted(seen),
+            *_parted(evidence),
         ],
-        good=Looked(Seen.RINGS, len(seen.keys)),
-        nothing=_nothing(seen),
+        good=Looked(LookedKind.RINGS, len(evidence.keys)),
+        nothing=_nothing(evidence),
     )
 
 
-def _parted(seen: Evidence) -> Iterator[Culprit]:
+def _parted(evidence: Evidence) -> Iterator[Culprit]:
     """Which processes have a ring under another key than the rest: they are in another ring."""
-    names = {key.key: key.ring for key in seen.keys if key.kind == "ring"}
+    names = {key.key: key.ring for key in evidence.keys if key.kind == "ring"}
     having: dict[str, dict[str, dict[str, None]]] = {}
-    for client in seen.clients:
+    for client in evidence.clients:
         if client.key in names:
             keys = having.setdefault(names[client.key], {})
             keys.setdefault(client.key, {})[client.target] = None
@@ -107,40 +107,42 @@ def _in_other_ring(ring: str, key: str, usual: str) -> Culprit:
     return Culprit(Kind.RINGS_PARTED, key=key, member=usual, what=ring)
 
 
-def _by_quorum(seen: Evidence) -> list[KeyFacts]:
-    return [key for key in seen.keys if key.writes_by == "quorum"]
+def _by_quorum(evidence: Evidence) -> list[KeyFacts]:
+    return [key for key in evidence.keys if key.writes_by == "quorum"]
 
 
-def _nothing(seen: Evidence) -> Culprit | None:
-    return None if seen.keys else Culprit(Kind.NO_RING)
+def _nothing(evidence: Evidence) -> Culprit | None:
+    return None if evidence.keys else Culprit(Kind.NO_RING)
 
 
-def _margin(seen: Evidence, wrong: list[Culprit], unknown: list[Culprit], good: Looked) -> Answer:
-    return Answer(wrong, unknown, good if _by_quorum(seen) else Looked(Seen.NO_QUORUM), _nothing(seen))
+def _margin(evidence: Evidence, wrong: list[Culprit], unknown: list[Culprit], good: Looked) -> Answer:
+    return Answer(
+        wrong, unknown, good if _by_quorum(evidence) else Looked(LookedKind.NO_QUORUM), _nothing(evidence)
+    )
 
 
-def _good(seen: Evidence) -> Looked:
-    single = [key for key in _by_quorum(seen) if not _spare(key, seen)]
+def _good(evidence: Evidence) -> Looked:
+    single = [key for key in _by_quorum(evidence) if not _spare(key, evidence)]
     if not single:
-        return Looked(Seen.MARGIN)
+        return Looked(LookedKind.MARGIN)
     factors = sorted({str(one.factor) for key in single for one in key.settings.replication})
-    return Looked(Seen.MARGIN_NONE, what=" and ".join(factors), names=tuple(key.key for key in single))
+    return Looked(LookedKind.MARGIN_NONE, what=" and ".join(factors), names=tuple(key.key for key in single))
 
 
-def _spare(key: KeyFacts, seen: Evidence) -> int:
-    return spare(key.settings.replication, seen.now.fleet.product)
+def _spare(key: KeyFacts, evidence: Evidence) -> int:
+    return spare(key.settings.replication, evidence.now.fleet.product)
 
 
-def _margins(seen: Evidence) -> tuple[list[Culprit], list[Culprit]]:
+def _margins(evidence: Evidence) -> tuple[list[Culprit], list[Culprit]]:
     """The rings with too small a margin, and those with an unknown one."""
     wrong: list[Culprit] = []
     unknown: list[Culprit] = []
-    for key in _by_quorum(seen):
+    for key in _by_quorum(evidence):
         if not key.settings.replication:
             unknown.append(Culprit(Kind.REPLICATION_UNKNOWN, key=key.key))
         elif key.quorum_margin is None:
             unknown += lacking([key]) or [Culprit(Kind.KEY_UNREAD, key=key.key)]
-        elif key.quorum_margin < min(1, _spare(key, seen)):
+        elif key.quorum_margin < min(1, _spare(key, evidence)):
             wrong.append(_small(key))
         else:
             wrong += _without_tokens([key])

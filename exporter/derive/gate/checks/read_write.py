@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.evidence import Evidence
 from exporter.derive.ring.quorum import margin, spare
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, TargetFacts
 from exporter.model.views import Place
@@ -31,34 +31,38 @@ UNSERVED = (
 )
 
 
-def _rings(seen: Evidence) -> list[KeyFacts]:
-    return [key for key in seen.keys if key.kind == "ring"]
+def _rings(evidence: Evidence) -> list[KeyFacts]:
+    return [key for key in evidence.keys if key.kind == "ring"]
 
 
-def _unserved(seen: Evidence) -> list[KeyFacts]:
+def _unserved(evidence: Evidence) -> list[KeyFacts]:
     """Rings in the gossip without any process that serves them, as those of killed old alertmanagers."""
-    served = {key.key for key in seen.keys}
-    known = (key for key in seen.now.keys if key.key not in served and key.ring in RING_NAMES)
-    return [key for key in known if key.kind == "ring" and key.source.place is Place.GOSSIP and key.members]
+    served = {key.key for key in evidence.keys}
+    keys = (key for key in evidence.now.keys if key.key not in served and key.ring in RING_NAMES)
+    return [key for key in keys if key.kind == "ring" and key.source.place is Place.GOSSIP and key.members]
 
 
-def _is_unserved(key: KeyFacts, seen: Evidence) -> bool:
+def _is_unserved(key: KeyFacts, evidence: Evidence) -> bool:
     """Whether no process of the new group serves this ring, though processes of it run."""
-    new = [target for target in seen.up if target.group == seen.rules.arriving and target.clients]
+    new = [target for target in evidence.up if target.group == evidence.rules.arriving and target.clients]
     runs = any(client.key == key.key for target in new for client in target.clients)
-    return bool(new) and not runs and not any(member.group == seen.rules.arriving for member in key.members)
+    return (
+        bool(new) and not runs and not any(member.group == evidence.rules.arriving for member in key.members)
+    )
 
 
-def _lacking(rings: Iterable[KeyFacts], seen: Evidence, remedy: str) -> tuple[list[Culprit], str]:
+def _lacking(rings: Iterable[KeyFacts], evidence: Evidence, remedy: str) -> tuple[list[Culprit], str]:
     """The rings that have no active member of the new group, and what helps them."""
-    without = [key for key in rings if not _active(key, seen.rules.arriving)]
-    unserved = [key for key in without if _is_unserved(key, seen)]
+    without = [key for key in rings if not _active(key, evidence.rules.arriving)]
+    unserved = [key for key in without if _is_unserved(key, evidence)]
     found = [
-        Culprit(Kind.GROUP_UNSERVED, key=key.key, what=seen.rules.arriving, names=(seen.rules.leaving,))
+        Culprit(
+            Kind.GROUP_UNSERVED, key=key.key, what=evidence.rules.arriving, names=(evidence.rules.leaving,)
+        )
         for key in unserved
     ]
     found += [
-        Culprit(Kind.GROUP_INACTIVE, key=key.key, what=seen.rules.arriving)
+        Culprit(Kind.GROUP_INACTIVE, key=key.key, what=evidence.rules.arriving)
         for key in without
         if key not in unserved
     ]
@@ -71,20 +75,22 @@ def _active(key: KeyFacts, group: str) -> bool:
     return any(member.group == group and member.state is State.ACTIVE for member in key.members)
 
 
-def _old_members(key: KeyFacts, seen: Evidence) -> list[str]:
-    return [member.id for member in key.members if member.group == seen.rules.leaving]
+def _old_members(key: KeyFacts, evidence: Evidence) -> list[str]:
+    return [member.id for member in key.members if member.group == evidence.rules.leaving]
 
 
-def _both(seen: Evidence, remedy: str, *, write: bool) -> Answer:
-    rings = [key for key in _rings(seen) if (key.ring in WRITE_RINGS) == write]
-    grouped = rings if _grouped(seen) else []
-    wrong, helps = _lacking(grouped, seen, remedy)
+def _both(evidence: Evidence, remedy: str, *, write: bool) -> Answer:
+    rings = [key for key in _rings(evidence) if (key.ring in WRITE_RINGS) == write]
+    grouped = rings if _grouped(evidence) else []
+    wrong, helps = _lacking(grouped, evidence, remedy)
     wrong += [
-        Culprit(Kind.GROUP_INACTIVE, key=key.key, what=seen.rules.leaving)
+        Culprit(Kind.GROUP_INACTIVE, key=key.key, what=evidence.rules.leaving)
         for key in grouped
-        if _old_members(key, seen) and not _active(key, seen.rules.leaving)
+        if _old_members(key, evidence) and not _active(key, evidence.rules.leaving)
     ]
-    return Answer(wrong, _unread(seen, rings), Looked(Seen.RINGS, len(rings)), _nothing(rings), remedy=helps)
+    return Answer(
+        wrong, _unread(evidence, rings), Looked(LookedKind.RINGS, len(rings)), _nothing(rings), remedy=helps
+    )
 
 
 SCALE_BACKEND = "Scale up mimir-read and mimir-backend and wait until their members are active in every ring."
@@ -99,9 +105,9 @@ KEEP_OLD = "Do not take the old group down while a ring would be empty."
     f"{DOC}#both-groups-in-every-ring",
     GROUPED,
 )
-def backend_rings_have_both(seen: Evidence) -> Answer:
+def backend_rings_have_both(evidence: Evidence) -> Answer:
     """No ring of the read path and the backend depends on one of the groups."""
-    return _both(seen, SCALE_BACKEND, write=False)
+    return _both(evidence, SCALE_BACKEND, write=False)
 
 
 @check(
@@ -111,9 +117,9 @@ def backend_rings_have_both(seen: Evidence) -> Answer:
     f"{DOC}#both-groups-in-every-ring",
     GROUPED,
 )
-def write_rings_have_both(seen: Evidence) -> Answer:
+def write_rings_have_both(evidence: Evidence) -> Answer:
     """No ring of the write path depends on one of the groups."""
-    return _both(seen, SCALE_WRITE, write=True)
+    return _both(evidence, SCALE_WRITE, write=True)
 
 
 @check(
@@ -123,15 +129,17 @@ def write_rings_have_both(seen: Evidence) -> Answer:
     f"{DOC}#both-groups-in-every-ring",
     GROUPED,
 )
-def old_group_present(seen: Evidence) -> Answer:
+def old_group_present(evidence: Evidence) -> Answer:
     """Some ring still has an old member: else this step is done."""
-    rings = _rings(seen)
-    having = tuple(key.ring for key in rings if _old_members(key, seen))
-    none = bool(rings) and not having and _grouped(seen)
+    rings = _rings(evidence)
+    having = tuple(key.ring for key in rings if _old_members(key, evidence))
+    none = bool(rings) and not having and _grouped(evidence)
     return Answer(
-        wrong=[Culprit(Kind.GROUP_MISSING, what=seen.rules.leaving)] if none and not seen.is_part else (),
-        unknown=_unread(seen, rings),
-        good=Looked(Seen.OLD_GROUP_IN, names=having),
+        wrong=[Culprit(Kind.GROUP_MISSING, what=evidence.rules.leaving)]
+        if none and not evidence.is_part
+        else (),
+        unknown=_unread(evidence, rings),
+        good=Looked(LookedKind.OLD_GROUP_IN, names=having),
         nothing=_nothing(rings) or (Culprit(Kind.NO_OLD_GROUP_HERE) if none else None),
     )
 
@@ -143,29 +151,29 @@ def old_group_present(seen: Evidence) -> Answer:
     f"{DOC}#both-groups-in-every-ring",
     GROUPED,
 )
-def new_group_keeps_quorum(seen: Evidence) -> Answer:
+def new_group_keeps_quorum(evidence: Evidence) -> Answer:
     """A ring written by quorum keeps it, and every replica, after the old group's end."""
-    rings = [key for key in _rings(seen) if key.writes_by == "quorum"]
-    wrong, unknown = [], _unread(seen, rings)
-    for key in rings if _grouped(seen) else ():
-        told, product = key.settings.replication, seen.now.fleet.product
-        new = [member for member in key.members if member.group == seen.rules.arriving]
-        left = margin(new, told, product)
+    rings = [key for key in _rings(evidence) if key.writes_by == "quorum"]
+    wrong, unknown = [], _unread(evidence, rings)
+    for key in rings if _grouped(evidence) else ():
+        replications, product = key.settings.replication, evidence.now.fleet.product
+        new = [member for member in key.members if member.group == evidence.rules.arriving]
+        left = margin(new, replications, product)
         if left is None:
             unknown.append(Culprit(Kind.REPLICATION_UNKNOWN, key=key.key))
-        elif left < spare(told, product):
-            factor = max((one.factor for one in told), default=0)
+        elif left < spare(replications, product):
+            factor = max((one.factor for one in replications), default=0)
             active = sum(member.state is State.ACTIVE for member in new)
             short = Culprit(
                 Kind.GROUP_SHORT,
                 key=key.key,
-                what=seen.rules.arriving,
+                what=evidence.rules.arriving,
                 value=active,
                 of=len(new),
                 limit=factor,
             )
             wrong.append(short)
-    return Answer(wrong, unknown, Looked(Seen.RINGS, len(rings)), _nothing(_rings(seen)))
+    return Answer(wrong, unknown, Looked(LookedKind.RINGS, len(rings)), _nothing(_rings(evidence)))
 
 
 @check(
@@ -175,11 +183,13 @@ def new_group_keeps_quorum(seen: Evidence) -> Answer:
     f"{DOC}#both-groups-in-every-ring",
     GROUPED,
 )
-def new_group_active(seen: Evidence) -> Answer:
+def new_group_active(evidence: Evidence) -> Answer:
     """No ring depends on the old group. A ring with readers and without members was lost on the way."""
-    rings = _rings(seen)
-    wrong, helps = _lacking(rings if _grouped(seen) else [], seen, KEEP_OLD)
-    return Answer(wrong, _unread(seen, rings), Looked(Seen.RINGS, len(rings)), _nothing(rings), remedy=helps)
+    rings = _rings(evidence)
+    wrong, helps = _lacking(rings if _grouped(evidence) else [], evidence, KEEP_OLD)
+    return Answer(
+        wrong, _unread(evidence, rings), Looked(LookedKind.RINGS, len(rings)), _nothing(rings), remedy=helps
+    )
 
 
 @check(
@@ -190,28 +200,31 @@ def new_group_active(seen: Evidence) -> Answer:
     f"{DOC}#the-old-group-has-left",
     GROUPED,
 )
-def old_group_left(seen: Evidence) -> Answer:
+def old_group_left(evidence: Evidence) -> Answer:
     """The old group has left all rings. Unhealthy remains, owners of partitions, and rings that no process
     serves any more are included.
     """
-    left = [(key, _old_members(key, seen)) for key in (*_rings(seen), *_unserved(seen))]
-    unknown = _unread(seen, _rings(seen))
-    for key in seen.keys:
+    left = [(key, _old_members(key, evidence)) for key in (*_rings(evidence), *_unserved(evidence))]
+    unknown = _unread(evidence, _rings(evidence))
+    for key in evidence.keys:
         if key.kind == "partition":
             left.append(
-                (key, [name for name in key.owners if seen.rules.group_of(name) == seen.rules.leaving])
+                (
+                    key,
+                    [name for name in key.owners if evidence.rules.group_of(name) == evidence.rules.leaving],
+                )
             )
             unknown += [] if key.source else [Culprit(Kind.KEY_UNREAD, key=key.key)]
             unknown += [
                 Culprit(Kind.GROUP_UNKNOWN, key=key.key, member=name)
                 for name in key.owners
-                if not seen.rules.group_of(name)
+                if not evidence.rules.group_of(name)
             ]
     return Answer(
         wrong=[Culprit(Kind.GROUP_LEFT, key=key.key, names=tuple(names)) for key, names in left if names],
         unknown=unknown,
-        good=Looked(Seen.NONE),
-        nothing=_nothing(_rings(seen)),
+        good=Looked(LookedKind.NONE),
+        nothing=_nothing(_rings(evidence)),
     )
 
 
@@ -223,16 +236,16 @@ def old_group_left(seen: Evidence) -> Answer:
     "Run the check again: a rate needs two cycles. Give every process a group, under groups in the "
     "configuration.",
 )
-def old_group_idle(seen: Evidence) -> Answer:
+def old_group_idle(evidence: Evidence) -> Answer:
     """Processes of the old group, as long as they run, get no pushes and no queries. One that gets some, and
     is of no group, may be of the old one.
     """
-    return idle(seen, [target for target in seen.up if target.group == seen.rules.leaving])
+    return idle(evidence, [target for target in evidence.up if target.group == evidence.rules.leaving])
 
 
-def idle(seen: Evidence, old: list[TargetFacts]) -> Answer:
+def idle(evidence: Evidence, old: list[TargetFacts]) -> Answer:
     """No client sends requests to these processes of the old group, nor to one that may be of it."""
-    nobodys = [t for t in seen.up if not t.group] if seen.rules.groups else []
+    nobodys = [t for t in evidence.up if not t.group] if evidence.rules.groups else []
     return Answer(
         wrong=[Culprit(Kind.GROUP_TRAFFIC, t.name, value=t.traffic_rate) for t in old if t.traffic_rate],
         unknown=[
@@ -245,7 +258,7 @@ def idle(seen: Evidence, old: list[TargetFacts]) -> Answer:
                 if t.traffic_rate != 0
             ),
         ],
-        good=Looked(Seen.OLD_GROUP_IDLE, len(old)),
+        good=Looked(LookedKind.OLD_GROUP_IDLE, len(old)),
     )
 
 
@@ -257,10 +270,10 @@ def idle(seen: Evidence, old: list[TargetFacts]) -> Answer:
     "Let the exporter read /config of every process: target there names what it serves. Give every process a "
     "group, by groups in the configuration.",
 )
-def new_group_reads(seen: Evidence) -> Answer:
+def new_group_reads(evidence: Evidence) -> Answer:
     """Queries have a destination after the old group's end: no ring shows that mimir-read is missing."""
-    settled = [target for target in seen.up if not target.recently_started]
-    new = [target for target in settled if target.group == seen.rules.arriving]
+    settled = [target for target in evidence.up if not target.recently_started]
+    new = [target for target in settled if target.group == evidence.rules.arriving]
     serving = tuple(target.name for target in new if _serves_reads(target))
     unknown = [Culprit(Kind.UNREAD, target.name, what="component") for target in new if not _words(target)]
     unknown += [
@@ -268,11 +281,11 @@ def new_group_reads(seen: Evidence) -> Answer:
         for target in settled
         if not target.group and _serves_reads(target)
     ]
-    without_readers = [Culprit(Kind.GROUP_WITHOUT_READERS, what=seen.rules.arriving, value=len(new))]
+    without_readers = [Culprit(Kind.GROUP_WITHOUT_READERS, what=evidence.rules.arriving, value=len(new))]
     return Answer(
         wrong=() if serving or unknown else without_readers,
         unknown=() if serving else unknown,
-        good=Looked(Seen.READERS, len(serving), names=serving),
+        good=Looked(LookedKind.READERS, len(serving), names=serving),
     )
 
 
@@ -282,23 +295,23 @@ def _serves_reads(target: TargetFacts) -> bool:
 
 def _words(target: TargetFacts) -> frozenset[str]:
     """What a process runs, word by word: as discovery calls it, and `target` of its configuration."""
-    told = f"{target.component},{target.config.target if target.config else ''}".lower()
-    return frozenset(re.split(r"[^a-z0-9]+", told)) - {""}
+    words = f"{target.component},{target.config.target if target.config else ''}".lower()
+    return frozenset(re.split(r"[^a-z0-9]+", words)) - {""}
 
 
-def _grouped(seen: Evidence) -> bool:
-    return any(member.group for key in seen.keys for member in key.members)
+def _grouped(evidence: Evidence) -> bool:
+    return any(member.group for key in evidence.keys for member in key.members)
 
 
 def _nothing(rings: list[KeyFacts]) -> Culprit | None:
     return None if rings else Culprit(Kind.NO_RING)
 
 
-def _unread(seen: Evidence, rings: list[KeyFacts]) -> list[Culprit]:
+def _unread(evidence: Evidence, rings: list[KeyFacts]) -> list[Culprit]:
     if not rings:
         return []
     unread = [Culprit(Kind.KEY_UNREAD, key=key.key) for key in rings if not key.source]
-    if not _grouped(seen):
+    if not _grouped(evidence):
         return [Culprit(Kind.NO_GROUPS), *unread]
     members = ((key, member) for key in rings for member in key.members if not member.group)
     return [*(Culprit(Kind.GROUP_UNKNOWN, key=key.key, member=m.id) for key, m in members), *unread]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.evidence import Evidence
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import TargetFacts
 from exporter.model.migration import READ_WRITE
 from exporter.model.settings import RingConfig
@@ -16,32 +16,32 @@ DOC = "docs/read-write.md"
 CONFIGURED = "Let the exporter read /config of every process: the setting is there."
 
 
-def in_ring(seen: Evidence, ring: str) -> Iterable[tuple[TargetFacts, str]]:
+def in_ring(evidence: Evidence, ring: str) -> Iterable[tuple[TargetFacts, str]]:
     """The processes that have a member in a ring, and the ring's key."""
-    keys = frozenset(key.key for key in seen.now.keys if key.ring == ring)
-    return ((target, key) for target in seen.up for key in target.rings if key in keys)
+    keys = frozenset(key.key for key in evidence.now.keys if key.ring == ring)
+    return ((target, key) for target in evidence.up for key in target.rings if key in keys)
 
 
-def _held(
-    processes: Iterable[tuple[TargetFacts, str]], what: str, told: Callable[[RingConfig], bool | None]
+def _switched_on(
+    processes: Iterable[tuple[TargetFacts, str]], what: str, setting: Callable[[RingConfig], bool | None]
 ) -> Answer:
-    """A switch, which `told` reads of a ring's settings, is on for each of these processes."""
-    wrong, unknown, asked = list[Culprit](), list[Culprit](), 0
+    """A switch, which `setting` reads of a ring's settings, is on for each of these processes."""
+    wrong, unknown, count = list[Culprit](), list[Culprit](), 0
     for target, key in processes:
         block = target.config.rings.get(key) if target.config else None
-        value = told(block) if block is not None else None
-        asked += 1
+        value = setting(block) if block is not None else None
+        count += 1
         if value is None:
             unknown.append(Culprit(Kind.UNREAD, target.name, what=what))
         elif not value:
             wrong.append(Culprit(Kind.SETTING_OFF, target.name, key=key, what=what))
-    return Answer(wrong, unknown, Looked(Seen.PROCESSES, asked))
+    return Answer(wrong, unknown, Looked(LookedKind.PROCESSES, count))
 
 
-def _zones(seen: Evidence, ring: str) -> Answer:
-    if seen.rules.arriving != READ_WRITE:
-        return Answer(good=Looked(Seen.NONE))
-    return _held(in_ring(seen, ring), "zone_awareness_enabled", lambda block: block.zone_awareness)
+def _zones(evidence: Evidence, ring: str) -> Answer:
+    if evidence.rules.arriving != READ_WRITE:
+        return Answer(good=Looked(LookedKind.NONE))
+    return _switched_on(in_ring(evidence, ring), "zone_awareness_enabled", lambda block: block.zone_awareness)
 
 
 @check(
@@ -51,9 +51,9 @@ def _zones(seen: Evidence, ring: str) -> Answer:
     f"{DOC}#settings",
     CONFIGURED,
 )
-def store_gateways_zone_aware(seen: Evidence) -> Answer:
+def store_gateways_zone_aware(evidence: Evidence) -> Answer:
     """The check towards read-write mode, which needs zones."""
-    return _zones(seen, STORE_GATEWAYS)
+    return _zones(evidence, STORE_GATEWAYS)
 
 
 @check(
@@ -63,9 +63,9 @@ def store_gateways_zone_aware(seen: Evidence) -> Answer:
     f"{DOC}#settings",
     CONFIGURED,
 )
-def ingesters_zone_aware(seen: Evidence) -> Answer:
+def ingesters_zone_aware(evidence: Evidence) -> Answer:
     """The check towards read-write mode, which needs zones."""
-    return _zones(seen, INGESTERS)
+    return _zones(evidence, INGESTERS)
 
 
 @check(
@@ -75,10 +75,10 @@ def ingesters_zone_aware(seen: Evidence) -> Answer:
     f"{DOC}#settings",
     CONFIGURED,
 )
-def store_gateways_unregister(seen: Evidence) -> Answer:
+def store_gateways_unregister(evidence: Evidence) -> Answer:
     """None of them stays as an unhealthy member. The new group's are to stay in theirs."""
-    old = ((t, key) for t, key in in_ring(seen, STORE_GATEWAYS) if t.group == seen.rules.leaving)
-    return _held(old, "unregister_on_shutdown", lambda block: block.unregister_on_shutdown)
+    old = ((t, key) for t, key in in_ring(evidence, STORE_GATEWAYS) if t.group == evidence.rules.leaving)
+    return _switched_on(old, "unregister_on_shutdown", lambda block: block.unregister_on_shutdown)
 
 
 @check(
@@ -88,14 +88,14 @@ def store_gateways_unregister(seen: Evidence) -> Answer:
     f"{DOC}#settings",
     CONFIGURED,
 )
-def remote_evaluation_off(seen: Evidence) -> Answer:
+def remote_evaluation_off(evidence: Evidence) -> Answer:
     """The check towards read-write mode, in which mimir-backend evaluates rules by itself."""
-    if seen.rules.arriving != READ_WRITE:
-        return Answer(good=Looked(Seen.NONE))
-    new = [target for target, _ in in_ring(seen, RULERS) if target.group == seen.rules.arriving]
+    if evidence.rules.arriving != READ_WRITE:
+        return Answer(good=Looked(LookedKind.NONE))
+    new = [target for target, _ in in_ring(evidence, RULERS) if target.group == evidence.rules.arriving]
     on = (target for target in new if target.config is not None and target.config.ruler_frontend)
     return Answer(
         wrong=[Culprit(Kind.SETTING_ON, t.name, what="ruler.query_frontend.address") for t in on],
         unknown=[Culprit(Kind.UNREAD, t.name, what="configuration") for t in new if t.config is None],
-        good=Looked(Seen.PROCESSES, len(new)),
+        good=Looked(LookedKind.PROCESSES, len(new)),
     )

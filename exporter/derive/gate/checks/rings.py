@@ -8,7 +8,7 @@ from exporter.derive.gate.cause_advice import ADVICE
 from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.evidence import Evidence
 from exporter.derive.identity.key_ownership import label
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import PartitionState, State
 from exporter.model.facts import KeyFacts, SecondaryFacts
 from exporter.model.stores import faults_of
@@ -26,25 +26,25 @@ SHOWN = (
 )
 
 
-def _compared(seen: Evidence) -> list[tuple[KeyFacts, SecondaryFacts]]:
-    return [(key, key.secondary) for key in seen.copied if key.secondary is not None]
+def _compared(evidence: Evidence) -> list[tuple[KeyFacts, SecondaryFacts]]:
+    return [(key, key.secondary) for key in evidence.copied if key.secondary is not None]
 
 
-def _unknown(seen: Evidence) -> list[Culprit]:
+def _unknown(evidence: Evidence) -> list[Culprit]:
     return [
         *(
             Culprit(Kind.SECONDARY_UNREAD if key.source else Kind.PRIMARY_UNREAD, key=key.key)
-            for key in seen.copied
+            for key in evidence.copied
             if _is_blind(key)
         ),
         *(
             Culprit(Kind.SECONDARY_UNREAD_VIEW, name, key.key)
-            for key, found in _compared(seen)
+            for key, found in _compared(evidence)
             for name in found.unread
         ),
-        *faults_of(seen.now.stores),  # a store that does not answer may have more than the ring pages
-        *lacking(seen.copied),
-        *_unattended(seen),
+        *faults_of(evidence.now.stores),  # a store that does not answer may have more than the ring pages
+        *lacking(evidence.copied),
+        *_unattended(evidence),
     ]
 
 
@@ -64,18 +64,18 @@ def _lacking(key: KeyFacts, store: str) -> Culprit:
     return Culprit(Kind.KEY_LACKING, key=key.key, what=store, names=key.lacking)
 
 
-def _unattended(seen: Evidence) -> list[Culprit]:
+def _unattended(evidence: Evidence) -> list[Culprit]:
     """Our keys that are in use in a store, in no gossip copy, and that no target uses."""
-    only_in_store = {label(store, name) for store in seen.now.stores for name in store.only_here or ()}
+    only_in_store = {label(store, name) for store in evidence.now.stores for name in store.only_here or ()}
     return [
         Culprit(Kind.KEY_UNATTENDED_IN_STORE, key=key, what=store)
-        for key, store in seen.unattended.items()
+        for key, store in evidence.unattended.items()
         if key in only_in_store
     ]
 
 
-def _nothing(seen: Evidence) -> Culprit | None:
-    return None if _compared(seen) else Culprit(Kind.NO_COMPARISON)
+def _nothing(evidence: Evidence) -> Culprit | None:
+    return None if _compared(evidence) else Culprit(Kind.NO_COMPARISON)
 
 
 @check(
@@ -87,9 +87,9 @@ def _nothing(seen: Evidence) -> Culprit | None:
     f"{DOC}#a-key-is-missing-in-the-secondary",
     BOTH_STORES,
 )
-def keys_copied(seen: Evidence) -> Answer:
+def keys_copied(evidence: Evidence) -> Answer:
     """No key is missing in a judged view."""
-    compared = _compared(seen)
+    compared = _compared(evidence)
     return Answer(
         wrong=[
             Culprit(
@@ -102,9 +102,9 @@ def keys_copied(seen: Evidence) -> Answer:
             for key, found in compared
             if found.settled_missing_in
         ],
-        unknown=_unknown(seen),
-        good=Looked(Seen.KEYS_COMPARED, len(compared)),
-        nothing=_nothing(seen),
+        unknown=_unknown(evidence),
+        good=Looked(LookedKind.KEYS_COMPARED, len(compared)),
+        nothing=_nothing(evidence),
     )
 
 
@@ -121,18 +121,18 @@ def _read(key: KeyFacts) -> int:
     f"{DOC}#members-are-missing",
     BOTH_STORES,
 )
-def members_copied(seen: Evidence) -> Answer:
+def members_copied(evidence: Evidence) -> Answer:
     """No member is missing beyond what one heartbeat explains."""
     return Answer(
         wrong=[
             Culprit(Kind.SECONDARY_LACKS_MEMBER, key=key.key, member=name)
-            for key, found in _compared(seen)
+            for key, found in _compared(evidence)
             for name in found.missing_members
             if name in found.settled
         ],
-        unknown=_unknown(seen),
-        good=Looked(Seen.NONE_MISSING),
-        nothing=_nothing(seen),
+        unknown=_unknown(evidence),
+        good=Looked(LookedKind.NONE_MISSING),
+        nothing=_nothing(evidence),
     )
 
 
@@ -143,19 +143,19 @@ def members_copied(seen: Evidence) -> Answer:
     f"{DOC}#contents-differ",
     BOTH_STORES,
 )
-def contents_equal(seen: Evidence) -> Answer:
+def contents_equal(evidence: Evidence) -> Answer:
     """No field differs beyond what one heartbeat explains."""
     return Answer(
         wrong=[
             Culprit(Kind.SECONDARY_DIFFERS, key=key.key, member=name, what=field)
-            for key, found in _compared(seen)
+            for key, found in _compared(evidence)
             for field, names in found.mismatched.items()
             for name in names
             if name in found.settled
         ],
-        unknown=_unknown(seen),
-        good=Looked(Seen.NOTHING_DIFFERS),
-        nothing=_nothing(seen),
+        unknown=_unknown(evidence),
+        good=Looked(LookedKind.NOTHING_DIFFERS),
+        nothing=_nothing(evidence),
     )
 
 
@@ -166,23 +166,25 @@ def contents_equal(seen: Evidence) -> Answer:
     f"{DOC}#the-secondary-lags",
     f"A key that is missing has no lag: it must be copied first. {BOTH_STORES}",
 )
-def lag(seen: Evidence) -> Answer:
+def lag(evidence: Evidence) -> Answer:
     """No key lags more than the limit and one heartbeat period. A partition ring has no heartbeats."""
-    limit = seen.rules.max_lag
-    known = [(key, found.lag) for key, found in _compared(seen) if found.lag is not None]
-    untimed = [key for key, found in _compared(seen) if found.lag is None and (key.members or key.entries)]
+    limit = evidence.rules.max_lag
+    lags = [(key, found.lag) for key, found in _compared(evidence) if found.lag is not None]
+    untimed = [
+        key for key, found in _compared(evidence) if found.lag is None and (key.members or key.entries)
+    ]
     return Answer(
         wrong=[
-            Culprit(Kind.SECONDARY_BEHIND, key=key.key, value=behind, limit=seen.late(key))
-            for key, behind in known
-            if behind > seen.late(key)
+            Culprit(Kind.SECONDARY_BEHIND, key=key.key, value=behind, limit=evidence.late(key))
+            for key, behind in lags
+            if behind > evidence.late(key)
         ],
         unknown=[
             *(Culprit(Kind.SECONDARY_WITHOUT_HEARTBEATS, key=key.key) for key in untimed),
-            *_unknown(seen),
+            *_unknown(evidence),
         ],
-        good=Looked(Seen.LAG, max((behind for _, behind in known), default=0.0), limit=limit),
-        nothing=_nothing(seen),
+        good=Looked(LookedKind.LAG, max((behind for _, behind in lags), default=0.0), limit=limit),
+        nothing=_nothing(evidence),
     )
 
 
@@ -193,20 +195,20 @@ def lag(seen: Evidence) -> Answer:
     f"{DOC}#token-conflicts",
     SHOWN,
 )
-def no_token_conflicts(seen: Evidence) -> Answer:
+def no_token_conflicts(evidence: Evidence) -> Answer:
     """No ring has a token twice."""
     return Answer(
         wrong=[
             Culprit(Kind.TOKENS_CLAIMED, key=key.key, value=key.token_conflicts, names=key.token_claimants)
-            for key in seen.keys
+            for key in evidence.keys
             if key.token_conflicts
         ],
         unknown=[
             Culprit(Kind.KEY_UNKNOWN, key=key.key)
-            for key in seen.keys
+            for key in evidence.keys
             if key.token_conflicts is None and any(m.tokens for m in key.members)
         ],
-        good=Looked(Seen.NONE),
+        good=Looked(LookedKind.NONE),
     )
 
 
@@ -217,44 +219,44 @@ def no_token_conflicts(seen: Evidence) -> Answer:
     f"{DOC}#views-differ",
     SHOWN,
 )
-def views_agree(seen: Evidence) -> Answer:
+def views_agree(evidence: Evidence) -> Answer:
     """The judged views of each kind show one content, none is stale, and none lacks a healthy member."""
     wrong: list[Culprit] = []
     unknown: list[Culprit] = []
-    for key in seen.own:
-        wrong += _deviating(key, seen)
+    for key in evidence.own:
+        wrong += _deviating(key, evidence)
         for kind in ("ring", "gossip"):
             views = [v for v in key.views if v.kind == kind and (v.judged or not v.known)]
-            wrong += _disagreeing(key, kind, [view for view in views if view.known], seen)
+            wrong += _disagreeing(key, kind, [view for view in views if view.known], evidence)
             unknown += [Culprit(Kind.VIEW_UNREAD, v.target, key.key, what=kind) for v in views if not v.known]
             unknown += [
                 Culprit(Kind.VIEW_UNREAD_ENTRIES, v.target, key.key)
                 for v in views
                 if v.known and not v.complete
             ]
-    looked = any(view.known and view.kind != "metrics" for key in seen.own for view in key.views)
-    good = Looked(Seen.VIEWS, len(seen.own))
+    looked = any(view.known and view.kind != "metrics" for key in evidence.own for view in key.views)
+    good = Looked(LookedKind.VIEWS, len(evidence.own))
     return Answer(wrong, unknown, good, None if looked else Culprit(Kind.NO_VIEW))
 
 
-def _disagreeing(key: KeyFacts, kind: str, read: list[ViewFacts], seen: Evidence) -> Iterator[Culprit]:
+def _disagreeing(key: KeyFacts, kind: str, views: list[ViewFacts], evidence: Evidence) -> Iterator[Culprit]:
     """What is wrong with a key's views of one kind."""
-    different = len({view.fingerprint for view in read if is_fresh(view, seen)})
+    different = len({view.fingerprint for view in views if is_fresh(view, evidence)})
     if different > 1:
         yield Culprit(Kind.VIEWS_DIFFER, key=key.key, what=kind, value=different)
-    for view in read:
+    for view in views:
         if view.missing:
             yield Culprit(Kind.VIEW_LACKS_MEMBERS, view.target, key.key, names=view.missing)
-    for view in read:
-        if view.diverged and not is_fresh(view, seen):
+    for view in views:
+        if view.diverged and not is_fresh(view, evidence):
             yield Culprit(Kind.VIEW_DIFFERED, view.target, key.key, what=kind)
-    late = seen.late(key)
-    for view in read:
+    late = evidence.late(key)
+    for view in views:
         if view.staleness is not None and view.staleness > late:
             yield Culprit(Kind.VIEW_STALE, view.target, key.key, what=kind, value=view.staleness, limit=late)
 
 
-def _deviating(key: KeyFacts, seen: Evidence) -> Iterator[Culprit]:
+def _deviating(key: KeyFacts, evidence: Evidence) -> Iterator[Culprit]:
     """Processes with metrics that differ from most, and stand still where those move. For a process without a
     page of this ring there is no more.
     """
@@ -265,16 +267,16 @@ def _deviating(key: KeyFacts, seen: Evidence) -> Iterator[Culprit]:
             yield Culprit(Kind.SIGNALS_LACK_MEMBERS, view.target, key.key, value=view.unnamed)
         elif view.diverged:
             yield Culprit(Kind.SIGNALS_DIFFER, view.target, key.key)
-        late = seen.late(key)
+        late = evidence.late(key)
         if view.staleness is not None and view.staleness > late:
             yield Culprit(
                 Kind.VIEW_STALE, view.target, key.key, what="metrics", value=view.staleness, limit=late
             )
 
 
-def is_fresh(view: ViewFacts, seen: Evidence) -> bool:
+def is_fresh(view: ViewFacts, evidence: Evidence) -> bool:
     """Whether a view was read in this very cycle: only then can it be compared with further views."""
-    return (view.read_at or 0.0) >= seen.now.started
+    return (view.read_at or 0.0) >= evidence.now.started
 
 
 @check(
@@ -284,7 +286,7 @@ def is_fresh(view: ViewFacts, seen: Evidence) -> bool:
     f"{DOC}#unhealthy-members",
     SHOWN,
 )
-def members_healthy(seen: Evidence) -> Answer:
+def members_healthy(evidence: Evidence) -> Answer:
     """Every member of every ring is healthy, and every ring was read. The health of a member with a time
     stamp in the future is unknown.
     """
@@ -292,25 +294,27 @@ def members_healthy(seen: Evidence) -> Answer:
         wrong=[
             *(
                 Culprit(Kind.MEMBER_UNHEALTHY, key=key.key, member=member.id)
-                for key in seen.keys
+                for key in evidence.keys
                 for member in key.members
                 if member.state is State.UNHEALTHY
             ),
             *(
                 Culprit(Kind.MEMBERS_LOST, key=key.key, what=key.entry_noun, value=key.lost)
-                for key in seen.keys
+                for key in evidence.keys
                 if key.lost
             ),
             *(
                 Culprit(Kind.MEMBER_IN_FUTURE, key=key.key, member=name, value=by)
-                for key in seen.keys
+                for key in evidence.keys
                 for name, by in key.ahead.items()
             ),
-            *(culprit for key in seen.keys for culprit in _out_of_use(key)),
+            *(culprit for key in evidence.keys for culprit in _out_of_use(key)),
         ],
-        unknown=_unjudged(seen),
-        good=Looked(Seen.RING_MEMBERS, sum(len(key.members) for key in seen.keys), len(seen.keys)),
-        nothing=None if seen.keys else Culprit(Kind.NO_RING),
+        unknown=_unjudged(evidence),
+        good=Looked(
+            LookedKind.RING_MEMBERS, sum(len(key.members) for key in evidence.keys), len(evidence.keys)
+        ),
+        nothing=None if evidence.keys else Culprit(Kind.NO_RING),
     )
 
 
@@ -323,26 +327,26 @@ def _out_of_use(key: KeyFacts) -> Iterator[Culprit]:
             yield Culprit(Kind.PARTITIONS_WITHOUT_OWNER, key=key.key)
 
 
-def _unjudged(seen: Evidence) -> list[Culprit]:
+def _unjudged(evidence: Evidence) -> list[Culprit]:
     """The rings and members with unknown health."""
     return [
-        *(Culprit(Kind.KEY_UNREAD, key=key.key) for key in seen.keys if not key.source),
-        *lacking(seen.keys),
+        *(Culprit(Kind.KEY_UNREAD, key=key.key) for key in evidence.keys if not key.source),
+        *lacking(evidence.keys),
         *(
             Culprit(
                 Kind.MEMBER_WITHOUT_HEARTBEAT if member.heartbeat is None else Kind.MEMBER_OF_UNKNOWN_AGE,
                 key=key.key,
                 member=member.id,
             )
-            for key in seen.keys
+            for key in evidence.keys
             for member in key.members
             if member.age is None
         ),
-        *(Culprit(Kind.KEY_VOID, key=key.key) for key in seen.keys if _is_void(key, seen)),
+        *(Culprit(Kind.KEY_VOID, key=key.key) for key in evidence.keys if _is_void(key, evidence)),
     ]
 
 
-def _is_void(key: KeyFacts, seen: Evidence) -> bool:
+def _is_void(key: KeyFacts, evidence: Evidence) -> bool:
     """Whether a ring is empty although it has a writer: wiped, or stored under another key."""
     empty = key.key != HA_KEY and not key.members and not key.partitions
-    return empty and any(c.writes and c.written for c in seen.every_client if c.key == key.key)
+    return empty and any(c.writes and c.written for c in evidence.every_client if c.key == key.key)

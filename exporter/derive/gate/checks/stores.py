@@ -9,7 +9,7 @@ from exporter.derive.identity.key_ownership import label
 from exporter.derive.kv_clients import EXTERNAL_STORES
 from exporter.derive.store.external_store import freshly_written, quiet_for
 from exporter.derive.store.store_choice import UNREADABLE
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.pages import Phase
 from exporter.model.stores import StoreFacts, faults_of
 from exporter.products.ring_pages import HA_KEY
@@ -21,31 +21,31 @@ NAMED = (
 )
 
 
-def _stores(seen: Evidence) -> tuple[list[StoreFacts], tuple[Culprit, ...]]:
+def _stores(evidence: Evidence) -> tuple[list[StoreFacts], tuple[Culprit, ...]]:
     """The stores that were read, and culprits for those that were not."""
-    read = [store for store in seen.now.stores if not store.fault]
-    return read, faults_of(seen.now.stores) if seen.now.stores else (_none(seen),)
+    read = [store for store in evidence.now.stores if not store.fault]
+    return read, faults_of(evidence.now.stores) if evidence.now.stores else (_none(evidence),)
 
 
-def _none(seen: Evidence) -> Culprit:
-    kinds = {store.kind for store in seen.now.named_stores}
+def _none(evidence: Evidence) -> Culprit:
+    kinds = {store.kind for store in evidence.now.named_stores}
     return Culprit(Kind.NO_STORE_READABLE, what=UNREADABLE) if UNREADABLE in kinds else Culprit(Kind.NO_STORE)
 
 
-def _empty(read: list[StoreFacts]) -> list[Culprit]:
+def _empty(stores: list[StoreFacts]) -> list[Culprit]:
     """The stores without a key: they prove nothing, with any earlier content."""
     return [
         Culprit(Kind.STORE_EMPTY, what=store.kind, names=store.prefixes or ("/",))
-        for store in read
+        for store in stores
         if not store.keys
     ]
 
 
-def _uncovered(read: list[StoreFacts]) -> list[Culprit]:
+def _uncovered(stores: list[StoreFacts]) -> list[Culprit]:
     """The prefixes and keys of ours that no store's reading covers."""
-    missing = [frozenset(store.uncovered) for store in read]
+    missing = [frozenset(store.uncovered) for store in stores]
     everywhere = frozenset.intersection(*missing) if missing else frozenset()
-    kinds = tuple(sorted(store.kind for store in read))
+    kinds = tuple(sorted(store.kind for store in stores))
     return [Culprit(Kind.STORE_UNCOVERED, key=name, names=kinds) for name in sorted(everywhere)]
 
 
@@ -56,14 +56,16 @@ def _uncovered(read: list[StoreFacts]) -> list[Culprit]:
     "in the configuration. A later step needs the store.",
     f"{DOC}#a-store-that-is-not-read",
 )
-def stores_readable(seen: Evidence) -> Answer:
+def stores_readable(evidence: Evidence) -> Answer:
     """Each store under `stores` is read, and is the store that the processes use, as far as their pages show.
     While nothing has moved yet, that is cheap to mend.
     """
-    read = [store for store in seen.now.stores if not store.fault]
+    read = [store for store in evidence.now.stores if not store.fault]
     keys = tuple(Culprit(Kind.STORE_KEYS, what=store.title, value=store.keys) for store in read)
-    good = Looked(Seen.STORES, culprits=keys) if read else Looked(Seen.NO_STORES)
-    return Answer(wrong=faults_of(seen.now.stores), unknown=[*_empty(read), *lacking(seen.keys)], good=good)
+    good = Looked(LookedKind.STORES, culprits=keys) if read else Looked(LookedKind.NO_STORES)
+    return Answer(
+        wrong=faults_of(evidence.now.stores), unknown=[*_empty(read), *lacking(evidence.keys)], good=good
+    )
 
 
 @check(
@@ -75,38 +77,41 @@ def stores_readable(seen: Evidence) -> Answer:
     "Name it under stores in the configuration, reachable from here and with prefixes that cover the rings' "
     "keys. The exporter cannot read DynamoDB: check the table's own metrics of writes.",
 )
-def store_read(seen: Evidence) -> Answer:
+def store_read(evidence: Evidence) -> Answer:
     """The store was read, with every key in use and every prefix of a configuration."""
-    read, unread = _stores(seen)
-    beside = next((store for store in read if _is_beside(store, seen)), None)
+    read, unread = _stores(evidence)
+    beside = next((store for store in read if _is_beside(store, evidence)), None)
     return Answer(
         unknown=[
             *unread,
             *_empty(read),
             *_uncovered(read),
         ],
-        good=(Looked(Seen.STORE_KEYS, sum(store.keys or 0 for store in read)), *_known_for(read, seen)),
-        nothing=Culprit(Kind.STORE_OF_OTHERS, what=beside.kind) if beside else None,
+        good=(
+            Looked(LookedKind.STORE_KEYS, sum(store.keys or 0 for store in read)),
+            *_known_for(read, evidence),
+        ),
+        nothing=Culprit(Kind.STORE_OF_PROCESSES, what=beside.kind) if beside else None,
     )
 
 
-def _known_for(read: list[StoreFacts], seen: Evidence) -> tuple[Looked, ...]:
+def _known_for(stores: list[StoreFacts], evidence: Evidence) -> tuple[Looked, ...]:
     """Since when the stores are certainly the same."""
-    since = [store.identity.since for store in read if store.identity and store.identity.since]
+    since = [store.identity.since for store in stores if store.identity and store.identity.since]
     if not since:
         return ()
-    same = Looked(Seen.STORE_SAME, max(0.0, seen.now.at - max(since)))
-    return (same, *_unremembered(Seen.STORE_FORGOTTEN, seen))
+    same = Looked(LookedKind.STORE_SAME, max(0.0, evidence.now.at - max(since)))
+    return (same, *_unremembered(LookedKind.STORE_FORGOTTEN, evidence))
 
 
-def _unremembered(what: Seen, seen: Evidence) -> tuple[Looked, ...]:
+def _unremembered(what: LookedKind, evidence: Evidence) -> tuple[Looked, ...]:
     """What is unknown after a restart without a state file."""
-    return () if seen.rules.remembers else (Looked(what),)
+    return () if evidence.rules.remembers else (Looked(what),)
 
 
-def _is_beside(store: StoreFacts, seen: Evidence) -> bool:
+def _is_beside(store: StoreFacts, evidence: Evidence) -> bool:
     """Whether the content of a store has nothing to do with our processes."""
-    ours = {key.key for key in seen.keys} | {client.key for client in seen.every_client if client.key}
+    ours = {key.key for key in evidence.keys} | {client.key for client in evidence.every_client if client.key}
     if any(label(store, key) in ours for key in store.moved_at) or not store.prefixes:
         return False
     return not any(key.startswith(store.prefixes) for key in ours)
@@ -120,19 +125,19 @@ def _is_beside(store: StoreFacts, seen: Evidence) -> bool:
     "Watch it for longer: with a running exporter, or check --for. The store must be named under stores in "
     "the configuration and answer.",
 )
-def store_idle(seen: Evidence) -> Answer:
+def store_idle(evidence: Evidence) -> Answer:
     """No key's index moved for two heartbeat periods, and it was observed that long: the soak of the step is
     added. If an index moves without a writer of ours, another program or a person writes the store.
     """
-    read, unread = _stores(seen)
-    now, quiet = seen.now.at, quiet_for(seen.now)
+    read, unread = _stores(evidence)
+    now, quiet = evidence.now.at, quiet_for(evidence.now)
     since = {store.kind: now - (store.since or now) for store in read}
     moved = [now - at for store in read for at in store.moved_at.values()]
     return Answer(
         wrong=[
             Culprit(Kind.STORE_WRITTEN, key=key, what=store.kind, value=now - store.moved_at[key])
             for store in read
-            for key in sorted(freshly_written(store, seen.now))
+            for key in sorted(freshly_written(store, evidence.now))
         ],
         unknown=[
             *unread,
@@ -143,7 +148,7 @@ def store_idle(seen: Evidence) -> Answer:
             ),
             *_uncovered(read),
         ],
-        good=Looked(Seen.STORE_IDLE, min(moved, default=0.0)),
+        good=Looked(LookedKind.STORE_IDLE, min(moved, default=0.0)),
         nothing=None if moved else Culprit(Kind.NO_INDEX),
     )
 
@@ -166,8 +171,8 @@ def _has_tracked(store: StoreFacts) -> bool:
     return any(key.startswith(HA_KEY) for key in store.only_here or ())
 
 
-def _not_compared(read: list[StoreFacts]) -> list[Culprit]:
-    return [Culprit(Kind.STORE_NOT_COMPARED, what=store.kind) for store in read if store.only_here is None]
+def _not_compared(stores: list[StoreFacts]) -> list[Culprit]:
+    return [Culprit(Kind.STORE_NOT_COMPARED, what=store.kind) for store in stores if store.only_here is None]
 
 
 @check(
@@ -177,9 +182,9 @@ def _not_compared(read: list[StoreFacts]) -> list[Culprit]:
     f"{DOC}#after-the-last-step",
     NAMED,
 )
-def store_has_nothing_of_its_own(seen: Evidence) -> Answer:
+def store_has_nothing_of_its_own(evidence: Evidence) -> Answer:
     """Each key in use in the store, and each partition, is in the gossip."""
-    read, unread = _stores(seen)
+    read, unread = _stores(evidence)
     return Answer(
         wrong=[
             *(culprit for store in read for culprit in _only(store)),
@@ -187,7 +192,7 @@ def store_has_nothing_of_its_own(seen: Evidence) -> Answer:
         ],
         unknown=[*unread, *_not_compared(read), *_uncovered(read)],
         remedy=TRACKED if any(map(_has_tracked, read)) else "",
-        good=(Looked(Seen.STORE_IN_GOSSIP), *_unremembered(Seen.RINGS_FORGOTTEN, seen)),
+        good=(Looked(LookedKind.STORE_IN_GOSSIP), *_unremembered(LookedKind.RINGS_FORGOTTEN, evidence)),
     )
 
 
@@ -198,23 +203,23 @@ def store_has_nothing_of_its_own(seen: Evidence) -> Answer:
     f"{DOC}#after-the-last-step",
     "Run the check again: a rate needs two cycles. Let the exporter read /metrics of every process.",
 )
-def store_has_no_clients(seen: Evidence) -> Answer:
+def store_has_no_clients(evidence: Evidence) -> Answer:
     """No client sends requests to an external store any more."""
     return Answer(
         wrong=[
             Culprit(Kind.STORE_REQUESTED, client.target, client.key, client.name, kind, rate)
-            for client in seen.clients
+            for client in evidence.clients
             for kind, rate in client.store_rates.items()
             if kind in EXTERNAL_STORES and rate > 0
         ],
         unknown=[
             Culprit(Kind.STORE_REQUESTED_BEFORE, client.target, client.key, client.name, kind)
-            for client in seen.clients
+            for client in evidence.clients
             for kind in sorted(EXTERNAL_STORES & client.store_requests.keys())
             if kind not in client.store_rates
         ],
-        good=Looked(Seen.NONE),
-        nothing=None if seen.clients else Culprit(Kind.NO_CLIENT),
+        good=Looked(LookedKind.NONE),
+        nothing=None if evidence.clients else Culprit(Kind.NO_CLIENT),
     )
 
 
@@ -226,7 +231,7 @@ def store_has_no_clients(seen: Evidence) -> Answer:
     f"{DOC}#lost-in-the-switch",
     NAMED,
 )
-def nothing_lost(seen: Evidence) -> Answer:
+def nothing_lost(evidence: Evidence) -> Answer:
     """Of the keys that have moved none, and no partition, is only in the store. Once no client mirrors any
     more, an unreadable store is no obstacle.
 
@@ -236,10 +241,10 @@ def nothing_lost(seen: Evidence) -> Answer:
     pkg/ha/ha_tracker.go). An entry that is renewed there (every 15 to 20 s) has a tracker with the store as
     its primary. That elects against those on memberlist. A gossip without any entry is a loss.
     """
-    read, unread = _stores(seen) if seen.now.stores else ([], [])
-    moved = {client.key for client in seen.clients if client.phase >= Phase.SWITCHED}
-    moved |= set(seen.unattended)
-    tracked, has_entries = HA_KEY in moved, _has_entries(seen)
+    read, unread = _stores(evidence) if evidence.now.stores else ([], [])
+    moved = {client.key for client in evidence.clients if client.phase >= Phase.SWITCHED}
+    moved |= set(evidence.unattended)
+    tracked, has_entries = HA_KEY in moved, _has_entries(evidence)
     return Answer(
         wrong=[
             culprit
@@ -252,17 +257,17 @@ def nothing_lost(seen: Evidence) -> Answer:
             )
         ],
         unknown=[
-            *(unread if any(client.mirror for client in seen.clients) else ()),
+            *(unread if any(client.mirror for client in evidence.clients) else ()),
             *_not_compared(read),
         ],
-        good=Looked(Seen.NOTHING_LOST if read else Seen.NOTHING_TO_LOSE),
+        good=Looked(LookedKind.NOTHING_LOST if read else LookedKind.NOTHING_TO_LOSE),
     )
 
 
-def _has_entries(seen: Evidence) -> bool:
+def _has_entries(evidence: Evidence) -> bool:
     """Whether the gossip has an HA cluster: most of the copies that were read have an entry. One that a
     process only lists proves nothing.
     """
-    ha = next((key for key in seen.now.keys if key.key == HA_KEY), None)
+    ha = next((key for key in evidence.now.keys if key.key == HA_KEY), None)
     views = [view for view in ha.views if view.kind == "gossip" and view.known and view.judged] if ha else []
     return bool(views) and 2 * sum(view.present for view in views) >= len(views)

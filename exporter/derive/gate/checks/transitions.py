@@ -10,7 +10,7 @@ from exporter.derive.gate.coverage import uses_memberlist
 from exporter.derive.gate.evidence import Evidence
 from exporter.derive.limits import Rules
 from exporter.derive.ring.health import IN_TRANSIT
-from exporter.model.culprits import Culprit, Kind, Looked, Seen
+from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import KeyFacts, MemberFacts
 
 SHORTEST, LONGEST = 60.0, 300.0  # seconds; between them the soak decides
@@ -31,39 +31,39 @@ def longest_allowed(rules: Rules) -> float:
     "docs/ring.md#long-transitions",
     "Make every ring readable: its page on a process that serves it, or the store under stores.",
 )
-def no_long_transitions(seen: Evidence) -> Answer:
+def no_long_transitions(evidence: Evidence) -> Answer:
     """No member stays between two states. A short transition is a restart and is only named."""
-    limit = longest_allowed(seen.rules)
-    moving = [(key, member) for key in seen.keys for member in key.members if member.state in IN_TRANSIT]
-    listed = tuple(_moving(Kind.MEMBER_MOVING, key, member, seen) for key, member in moving)
+    limit = longest_allowed(evidence.rules)
+    moving = [(key, member) for key in evidence.keys for member in key.members if member.state in IN_TRANSIT]
+    listed = tuple(_moving(Kind.MEMBER_MOVING, key, member, evidence) for key, member in moving)
     return Answer(
         wrong=[
-            _moving(Kind.MEMBER_IN_TRANSITION, key, member, seen)
+            _moving(Kind.MEMBER_IN_TRANSITION, key, member, evidence)
             for key, member in moving
-            if _duration(seen, member) >= limit
+            if _duration(evidence, member) >= limit
         ],
-        unknown=unread(key for key in seen.keys if not key.source),
+        unknown=unread(key for key in evidence.keys if not key.source),
         good=(
-            Looked(Seen.NO_TRANSITION, limit=limit),
-            *((Looked(Seen.IN_TRANSITION, culprits=listed),) if listed else ()),
+            Looked(LookedKind.NO_TRANSITION, limit=limit),
+            *((Looked(LookedKind.IN_TRANSITION, culprits=listed),) if listed else ()),
         ),
-        nothing=None if seen.keys else Culprit(Kind.NO_RING),
+        nothing=None if evidence.keys else Culprit(Kind.NO_RING),
     )
 
 
-def _moving(kind: Kind, key: KeyFacts, member: MemberFacts, seen: Evidence) -> Culprit:
-    seconds = _duration(seen, member)
+def _moving(kind: Kind, key: KeyFacts, member: MemberFacts, evidence: Evidence) -> Culprit:
+    seconds = _duration(evidence, member)
     return Culprit(kind, key=key.key, member=member.id, what=member.state.value, value=seconds)
 
 
-def _duration(seen: Evidence, member: MemberFacts) -> float:
-    return 0.0 if member.since is None else seen.now.at - member.since
+def _duration(evidence: Evidence, member: MemberFacts) -> float:
+    return 0.0 if member.since is None else evidence.now.at - member.since
 
 
 # Before a rolling restart at any phase: the rings must be able to spare one process.
 RESTARTABLE: tuple[CheckFunction, ...] = (
     keys.members_healthy,
-    quorum.quorum_margin_told,
+    quorum.quorum_margin_known,
     no_long_transitions,
 )
 
@@ -74,11 +74,11 @@ def _if_any(of: Registered) -> CheckFunction:
     """
 
     @of.variant
-    def look(seen: Evidence) -> Answer:
-        unread = preflight.without_member_list(seen)
-        if seen.gossip is not None or uses_memberlist(seen.clients) or unread or not seen.up:
-            return of.look(seen)
-        return Answer(good=Looked(Seen.NO_MEMBERLIST))
+    def look(evidence: Evidence) -> Answer:
+        unread = preflight.without_member_list(evidence)
+        if evidence.gossip is not None or uses_memberlist(evidence.clients) or unread or not evidence.up:
+            return of.function(evidence)
+        return Answer(good=Looked(LookedKind.NO_MEMBERLIST))
 
     return look
 

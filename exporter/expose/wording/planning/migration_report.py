@@ -73,7 +73,7 @@ def passed_last(one: Opened) -> str:
     return f"none: every check passed from {clock(one.closed_since)} on, and only the soak time was left"
 
 
-def restarts_seen(seconds: Sequence[float]) -> str:
+def restart_durations(seconds: Sequence[float]) -> str:
     """How long processes did not answer in their last restart, "" where none was observed."""
     if not seconds:
         return ""

@@ -7,7 +7,7 @@ from typing import Final
 
 from exporter.expose.wording.durations import span
 from exporter.expose.wording.lists import Number, few
-from exporter.expose.wording.planning.migration_report import restarts_seen
+from exporter.expose.wording.planning.migration_report import restart_durations
 from exporter.model.planning.plan import Plan, Spare
 
 SHOWN: Final = 6
@@ -23,33 +23,33 @@ def restart(plan: Plan) -> list[str]:
         return ["No process restarts."]
     total = len({name for wave in plan.waves for name in wave.targets})
     verb = "restarts" if total == 1 else "restart, in this order"
-    told = [f"{Number(total): processes} {verb}:"]
+    sentences = [f"{Number(total): processes} {verb}:"]
     for number, wave in enumerate(plan.waves, start=1):
         zone = f" of zone {wave.zone}" if wave.zone else ""
         how = "may restart together" if wave.together and len(wave.targets) > 1 else "one at a time"
         how = "" if len(wave.targets) == 1 else f", {how}"
         names = few(wave.targets, SHOWN)
-        told.append(f"{number}. {wave.component or 'processes'}{zone}: {names}{how}.")
-    told += [_spare(one) for one in plan.spare]
-    return [*told, *_mixed(plan)] if plan.at_once else told
+        sentences.append(f"{number}. {wave.component or 'processes'}{zone}: {names}{how}.")
+    sentences += [_spare(one) for one in plan.spare]
+    return [*sentences, *_mixed(plan)] if plan.at_once else sentences
 
 
 def _mixed(plan: Plan) -> list[str]:
     """The switch by restarts: one block after another, and what all blocks in one restart save and cost."""
-    told = [
+    sentences = [
         "Primaries are mixed while these restarts last, and small rings can overwrite complete rings. "
         "Change one block after another: restart all its processes quickly, then check the size of its "
         "ring before you change the next one."
     ]
     rounds, once = len(plan.rounds), len(plan.restarting)
     if plan.restarts <= once:
-        return told
-    told.append(f"These are {Number(rounds): rollouts} with {Number(plan.restarts): restarts}.")
+        return sentences
+    sentences.append(f"These are {Number(rounds): rollouts} with {Number(plan.restarts): restarts}.")
     one = f"All blocks in one rollout are {Number(once): restarts}. "
     if not plan.together_safe:
-        return [*told, f"{one}Do not do that before the gate is open and each risk above is mended."]
+        return [*sentences, f"{one}Do not do that before the gate is open and each risk above is mended."]
     return [
-        *told,
+        *sentences,
         f"{one}That is safe here: no process would start with a small view. Each ring is mixed for as long, "
         "but all rings at the same time: you cannot check one ring before you change the next ring.",
     ]
@@ -68,20 +68,20 @@ def _spare(spare: Spare) -> str:
 
 def watch(plan: Plan) -> list[str]:
     """What to run between restarts and afterwards."""
-    told = [LAST_SWIFT_WAY_BACK] if plan.step == "disable-mirroring" and plan.is_next else []
+    sentences = [LAST_SWIFT_WAY_BACK] if plan.step == "disable-mirroring" and plan.is_next else []
     if plan.waves:
-        told.append(
+        sentences.append(
             "After each restart wait until kvmigration status shows that every process answers and no member "
             "is unhealthy."
         )
     if plan.watched:
-        told.append(
+        sentences.append(
             f"Afterwards run kvmigration check {_title(plan, plan.watched)} --wait=30m: "
             "its exit status is 0 once this step took effect everywhere."
         )
     elif not plan.waves:
-        told.append(f"Run kvmigration check {plan.migration}/{plan.step} --wait=30m before you begin.")
-    return told
+        sentences.append(f"Run kvmigration check {plan.migration}/{plan.step} --wait=30m before you begin.")
+    return sentences
 
 
 def _title(plan: Plan, step: str) -> str:
@@ -90,20 +90,20 @@ def _title(plan: Plan, step: str) -> str:
 
 def time(plan: Plan) -> list[str]:
     """How long it takes at least; what was not measured is left out."""
-    told = []
+    sentences = []
     if plan.runtime_seconds is not None and plan.runtime_due:
-        told.append(f"The runtime configuration is read every {span(plan.runtime_seconds)}.")
+        sentences.append(f"The runtime configuration is read every {span(plan.runtime_seconds)}.")
     if plan.waves:
         total = _one_after_another(plan)
         least = total * plan.settle_seconds
-        told.append(
+        sentences.append(
             f"A process is judged {span(plan.settle_seconds)} after its start. {Number(total): restarts}, "
             f"one after another: at least {span(least)}, and as long as the processes need to start."
         )
-        told += [_seen(plan, total)] if plan.restarts_seen else []
+        sentences += [_measured(plan, total)] if plan.restarts_seen else []
     if plan.soak_seconds:
-        told.append(f"The next gate then needs {span(plan.soak_seconds)} without a failed check.")
-    return told
+        sentences.append(f"The next gate then needs {span(plan.soak_seconds)} without a failed check.")
+    return sentences
 
 
 def _one_after_another(plan: Plan) -> int:
@@ -113,9 +113,9 @@ def _one_after_another(plan: Plan) -> int:
     return sum(min(count, 1) if wave.together else count for wave, count in found)
 
 
-def _seen(plan: Plan, total: int) -> str:
+def _measured(plan: Plan, total: int) -> str:
     """How long the observed restarts took, and how long these would take by that."""
     usual, longest = median(plan.restarts_seen), max(plan.restarts_seen)
     about, most = (span(total * (seconds + plan.settle_seconds)) for seconds in (usual, longest))
     rest = "" if most == about else f", or {most} if each takes as long as the longest"
-    return f"{restarts_seen(plan.restarts_seen)} By that, these take about {about}{rest}."
+    return f"{restart_durations(plan.restarts_seen)} By that, these take about {about}{rest}."

@@ -119,30 +119,32 @@ def refusal(plan: Plan) -> str:
 
 def now(plan: Plan) -> list[str]:
     """Whether the step may be taken at all."""
-    told = [f"Warning: {warning}" for warning in _some(plan.warnings, 3)]
-    told += [f"Risk: {risk}" for risk in _some(plan.risks, 2)]
+    sentences = [f"Warning: {warning}" for warning in _some(plan.warnings, 3)]
+    sentences += [f"Risk: {risk}" for risk in _some(plan.risks, 2)]
     if not plan.is_next:
-        told.append("This step is not the next one. Take the steps in their order.")
+        sentences.append("This step is not the next one. Take the steps in their order.")
     if plan.rollout is not None:
         done, processes = plan.rollout
-        told.append(f"A rollout is in progress: {done} of {processes} processes are in {plan.into.label}.")
+        sentences.append(
+            f"A rollout is in progress: {done} of {processes} processes are in {plan.into.label}."
+        )
     if plan.gate != "open" and plan.is_begun:
-        told.append(
+        sentences.append(
             "This step was taken for some clients already, and nothing else closes its gate: finish it."
         )
     elif plan.gate != "open":
-        told.append(
+        sentences.append(
             f"Do not take this step yet: its gate is {plan.gate}. "
             f"Run kvmigration check {plan.migration}/{plan.step} for the reasons."
         )
     if plan.without_store:
-        told.append(WITHOUT_STORE)
+        sentences.append(WITHOUT_STORE)
     if plan.unread:
-        told.append(
+        sentences.append(
             f"{Number(len(plan.unread)): processes} not read: {few(plan.unread, SHOWN)}. "
             "What their configuration needs is not in this plan."
         )
-    return told
+    return sentences
 
 
 def runtime(plan: Plan) -> list[str]:
@@ -155,25 +157,25 @@ def runtime(plan: Plan) -> list[str]:
         ]
     if not reached:
         return []
-    told = _reached(reached)
+    sentences = _reached(reached)
     if plan.elsewhere:
-        told.append(
+        sentences.append(
             f"Not reached by it: {', '.join(plan.elsewhere)}. These clients are of another migration and "
             "need a restart there."
         )
     if plan.swept:
-        told.append(f"The same block switches other migrations too: {', '.join(plan.swept)}.")
-    told += [_block_now(block) for block in plan.runtime_now]
-    if plan.runtime_said:
+        sentences.append(f"The same block switches other migrations too: {', '.join(plan.swept)}.")
+    sentences += [_block_now(block) for block in plan.runtime_now]
+    if plan.runtime_written:
         return [
-            *told,
+            *sentences,
             "Nothing to change: the block has these values already, and some clients do not follow it yet. "
             "Wait for one reload, then read their logs for multikv.",
         ]
     if not plan.runtime_due:
-        return [*told, "Nothing to change: all of these clients are there already."]
+        return [*sentences, "Nothing to change: all of these clients are there already."]
     return [
-        *told,
+        *sentences,
         "Change this block in the file of the runtime configuration, in one change for all processes. "
         "Keep the rest of the file.",
     ]
@@ -193,17 +195,17 @@ def _some(texts: Sequence[str], most: int) -> list[str]:
 
 def _reached(rings: Iterable[Reached]) -> list[str]:
     """The rings by the evidence that they are reached."""
-    told = []
+    sentences = []
     for observed, how in ((True, "as running processes show"), (False, "by the product's source")):
         some = [one for one in rings if one.observed is observed]
         if some:
-            told.append(f"Reached without a restart, {how}:")
-            told += [
+            sentences.append(f"Reached without a restart, {how}:")
+            sentences += [
                 f"- {one.ring} ({', '.join(one.clients)}): {one.done} of "
                 f"{Number(len(one.targets)): processes} there already"
                 for one in some
             ]
-    return told
+    return sentences
 
 
 def file(plan: Plan) -> list[str]:
@@ -212,49 +214,51 @@ def file(plan: Plan) -> list[str]:
         return _removed(plan)
     if not plan.changes and not plan.unplaced:
         return ["Nothing to change." if not plan.runtime_due else "Nothing to change in this step."]
-    told = _unreached(plan)
-    told += [_changed(change) for change in plan.changes]
-    told += _beside_the_lines(plan)
+    sentences = _unreached(plan)
+    sentences += [_changed(change) for change in plan.changes]
+    sentences += _beside_the_lines(plan)
     if plan.unplaced:
-        told.append(
+        sentences.append(
             f"Where the store of {', '.join(plan.unplaced)} is set is unknown for this release. Find these "
             f"clients' kvstore blocks, and bring them to {plan.into.label} too."
         )
     if any(change.block == _wait_block(plan) and not change.ring for change in plan.changes):
-        told.append(
+        sentences.append(
             "Without this wait an ingester may choose its tokens before gossip has brought it the ring: line "
             "A2 of docs/guides.md. A longer time is right too."
         )
-    told += [f"Fill in {name}: {FILLED_WITH[name]}." for name in plan.to_fill]
+    sentences += [f"Fill in {name}: {FILLED_WITH[name]}." for name in plan.to_fill]
     if not all(change.shown for change in plan.changes):
-        told.append("Some configuration pages were not read: their lines may be there already.")
-    return told
+        sentences.append("Some configuration pages were not read: their lines may be there already.")
+    return sentences
 
 
 def _beside_the_lines(plan: Plan) -> list[str]:
     """What to keep, to leave and to take out in this rollout."""
-    told = []
+    sentences = []
     if plan.step == "remove-multi":
-        told.append(
+        sentences.append(
             f"Take out the multi blocks with it. Keep the {plan.external} blocks until decommission-store: "
             "no client reads them, and rolling back needs them."
         )
         has_switch = plan.product in SETTINGS and SETTINGS[plan.product].runtime is not None
         if has_switch and not plan.no_runtime_file:
-            told.append(
+            sentences.append(
                 "Leave multi_kv_config in the runtime configuration until every process has restarted: "
                 "those that have not still follow it."
             )
     if plan.step == "preflight":
-        told.append(f"Keep the {plan.external} block of each kvstore: it is the primary.")
+        sentences.append(f"Keep the {plan.external} block of each kvstore: it is the primary.")
         if not plan.gossip.runs:
-            told.append("A gossip label may be set in the same rollout: docs/labels.md#choosing-a-label.")
+            sentences.append(
+                "A gossip label may be set in the same rollout: docs/labels.md#choosing-a-label."
+            )
         if SETTINGS[plan.product].shortcut is not None and plan.into is Phase.MULTI:
-            told.append(
+            sentences.append(
                 "Cortex's guide sets mirror_enabled: true in this rollout. That is safe too, and saves the "
                 "restart of the clients that the runtime configuration does not reach."
             )
-    return told
+    return sentences
 
 
 def _wait_block(plan: Plan) -> str:
@@ -275,26 +279,26 @@ def _unreached(plan: Plan) -> list[str]:
 
 
 def _removed(plan: Plan) -> list[str]:
-    told = []
+    sentences = []
     if plan.removed:
-        told.append(
+        sentences.append(
             f"Remove the {' and '.join(plan.removed)} blocks from every kvstore, with their flags, "
             "credentials and network policies. No client reads them: that may wait for the next rollout."
         )
     if plan.runtime_now:
         names = sorted({name for block in plan.runtime_now for name in block.targets})
         age = max((block.age for block in plan.runtime_now if block.age is not None), default=None)
-        told.append(
+        sentences.append(
             f"Remove multi_kv_config from the runtime configuration: {Number(len(names)): processes} still "
             f"{'has' if len(names) == 1 else 'have'} it ({few(names, SHOWN)}{read_ago(age)})."
         )
     elif plan.clear_runtime:
-        told.append(
+        sentences.append(
             "Remove multi_kv_config from the runtime configuration if it is still there: it was not read on "
             "every process."
         )
-    stop = "Then stop" if told else "Stop"
-    return [*told, f"{stop} {plan.external or 'the external store'}, with its boards and alerts."]
+    stop = "Then stop" if sentences else "Stop"
+    return [*sentences, f"{stop} {plan.external or 'the external store'}, with its boards and alerts."]
 
 
 def _changed(change: BlockChange) -> str:
@@ -326,11 +330,14 @@ def shortcut(plan: Plan) -> list[str]:
 def back(plan: Plan) -> list[str]:
     """The way back of this step, and that of where the migration is now."""
     words = SWITCH_BACK_BY_FILE if plan.step == "switch-primary" and not plan.runtime else BACK.get(plan.step)
-    told = [words.format(external=plan.external or "consul")] if words else []
+    sentences = [words.format(external=plan.external or "consul")] if words else []
     if plan.phase is Phase.UNKNOWN or not plan.watched or plan.into is Phase.UNKNOWN:
-        return told
+        return sentences
     safe = {True: "safe", False: "not safe", None: "unknown whether it is safe"}[plan.back_safe]
-    return [*told, *([f"Before this step ({safe} now): {plan.back}"] if plan.back and plan.is_next else [])]
+    return [
+        *sentences,
+        *([f"Before this step ({safe} now): {plan.back}"] if plan.back and plan.is_next else []),
+    ]
 
 
 def lasting(plan: Plan) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exporter.derive.limits import Rules
-from exporter.model.culprits import Kind, Looked, Seen
+from exporter.model.culprits import Kind, Looked, LookedKind
 from exporter.model.gate import Check
 from exporter.model.pages import Outcome, RingConfig
 from tests.derive.build import (
@@ -238,4 +238,4 @@ def test_a_tracker_that_elected_nothing_yet_is_a_baseline_of_0() -> None:
     fleet = Fleet()
     _tracker(TRACKER)(fleet)
     found = _check(fleet, "preflight", "ha-baseline")
-    assert found.evidence == (Looked(Seen.ELECTIONS, 0.0),)
+    assert found.evidence == (Looked(LookedKind.ELECTIONS, 0.0),)

@@ -6,14 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.derive.gate.checks.quorum import quorum_kept, quorum_margin, quorum_margin_told
+from exporter.derive.gate.checks.quorum import quorum_kept, quorum_margin, quorum_margin_known
 from exporter.derive.gate.evidence import Evidence
 from exporter.derive.limits import Rules
 from exporter.model.culprits import Kind
 from exporter.model.gate import Verdict
 from tests.derive.build import Fleet
 
-CHECKS = {"quorum-margin": quorum_margin, "…where it is told": quorum_margin_told, "quorum-kept": quorum_kept}
+CHECKS = {
+    "quorum-margin": quorum_margin,
+    "…where it is told": quorum_margin_known,
+    "quorum-kept": quorum_kept,
+}
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
