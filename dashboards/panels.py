@@ -57,9 +57,9 @@ class House:
     def source(self) -> Json:
         return {"type": "prometheus", "uid": f"${{{self.options.datasource}}}"}
 
-    def _targets(self, asks: Sequence[Ask], form: str, instant: bool) -> list[Json]:
+    def _targets(self, queries: Sequence[Ask], form: str, instant: bool) -> list[Json]:
         made = []
-        for index, ask in enumerate(asks):
+        for index, ask in enumerate(queries):
             letter = chr(ord("A") + index)
             target = g.Target(
                 expr=ask.expr, legendFormat=ask.legend, refId=letter, format=form, instant=instant,
@@ -85,7 +85,7 @@ class House:
             "title": show.title,
             "description": show.text,
             "dataSource": self.source,
-            "targets": self._targets(show.asks, form, instant),
+            "targets": self._targets(show.queries, form, instant),
             "links": list(show.links),
         }
 
@@ -110,7 +110,7 @@ class House:
         """Lines over time; gaps stay gaps. `line` draws the thresholds."""
         options = {"legend": {"showLegend": True}, "tooltip": {"mode": "multi", "sort": "desc"}}
         fields = self._fields(show.look, by_value=False, insertNulls=False)
-        if any("{{target}}" in ask.legend for ask in show.asks):
+        if any("{{target}}" in ask.legend for ask in show.queries):
             fields["defaults"]["links"] = [_of_process("${__field.labels.target}")]
         return g.TimeSeries(
             **self._common(show),
@@ -141,7 +141,7 @@ class House:
     def table(self, show: Show, columns: Columns) -> Any:
         """What is so now, a line for each label set; a column without a heading is hidden."""
         headings = columns.headings
-        values = ("Value", *(f"Value #{chr(ord('A') + index)}" for index in range(len(show.asks))))
+        values = ("Value", *(f"Value #{chr(ord('A') + index)}" for index in range(len(show.queries))))
         dropped = ("Time", "__name__", *self.options.place, *values)
         hidden = {name: True for name in dropped if name not in headings}
         organize = {
@@ -149,7 +149,7 @@ class House:
             "indexByName": {name: index for index, name in enumerate(headings)},
             "renameByName": headings,
         }
-        merge = [{"id": "merge", "options": {}}] if len(show.asks) > 1 else []
+        merge = [{"id": "merge", "options": {}}] if len(show.queries) > 1 else []
         cells: Json = {"align": "left", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False}
         fields = self._fields(show.look, **cells)
         if "target" in headings:

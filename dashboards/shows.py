@@ -37,7 +37,7 @@ class Show:
 
     title: str
     text: str
-    asks: Sequence[Ask]
+    queries: Sequence[Ask]
     look: Style = field(default_factory=Style)
     links: Sequence[Json] = ()
 

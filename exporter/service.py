@@ -70,7 +70,7 @@ class Service:
             self._signals(watch)
             async with listening(app, self.args.listen or [DEFAULT_ADDRESS], web_config) as addresses:
                 log.info("started", version=__version__, targets=len(watch.targets()))
-                _say_needless(self.config)
+                _warn_of_needless(self.config)
                 if ready is not None:
                     await ready(addresses)
                 await self._poll_until_stopped(watch)
@@ -163,7 +163,7 @@ class Service:
                 raise
             self.config_successful, self.config_loaded_at = True, watch.poller.now()
             log.info("configuration reloaded", file=str(self.args.config_file))
-            _say_needless(config)
+            _warn_of_needless(config)
 
 
 def prober_of(args: argparse.Namespace, watch: Watch) -> Prober | None:
@@ -185,6 +185,6 @@ def _pattern(text: str) -> re.Pattern[str]:
         raise UsageError(f'--web.probe-allow "{text}" is no regular expression: {error}') from None
 
 
-def _say_needless(config: Config) -> None:
+def _warn_of_needless(config: Config) -> None:
     for why in config.needless():
         log.warning("a setting is not needed any more", why=why)

@@ -26,7 +26,7 @@ from exporter.polling.cycle import RELOADED, Poller
 from exporter.polling.history_file import HistoryFile, path_of
 from exporter.polling.plan import DEADLINE_SHARE, Plan, none_rejected
 from exporter.polling.stores import store_readers
-from exporter.products.ring_pages import ANY, HA_KEY, RING_PAGES, RingPage, holds_partitions, ring_of
+from exporter.products.ring_pages import ANY, HA_KEY, RING_PAGES, RingPage, has_partitions, ring_of
 from exporter.sources.access.request_settings import Access
 from exporter.sources.discovery.gossip import Lists, host_of
 from exporter.sources.discovery.targets import Discovery
@@ -120,7 +120,7 @@ def _pages(spec: RingSpec, product: Product) -> tuple[RingPage, ...]:
 
 def _has_partitions(spec: RingSpec) -> bool:
     known = {page.path: page.partitions for page in RING_PAGES}
-    return known.get(spec.path, holds_partitions(spec.path))
+    return known.get(spec.path, has_partitions(spec.path))
 
 
 class Watch:

@@ -53,6 +53,7 @@ STATES: Final = (
 AVOIDED: Final = re.compile(
     rf"(?<!--)\b(?:{'|'.join((*PERSONS, *METAPHORS, *VAGUE, *TALK, *MIND, *LIFE, *STATES))})\b", re.IGNORECASE
 )
+CODE: Final = ("exporter", "alerts", "dashboards", "tools", "bench")
 # What looks like one of them and is none, with its reason.
 ALLOWED: Final[tuple[tuple[str, str], ...]] = (
     (r"dead or left", "a state of memberlist's own"),
@@ -67,6 +68,31 @@ ALLOWED: Final[tuple[tuple[str, str], ...]] = (
     (r"error talking to the KV store", "a log line as the products write it"),
 )
 PLAIN: Final = 60.0  # of 100; a page below this is harder than plain English
+# The words of a name in code: a reader searches for the vocabulary's nouns.
+IN_NAMES: Final = frozenset({
+    *PERSONS, "whose", "ill", "dead", "mute", "silent", "alone", "odd", "gone", "whole", "young", "younger",
+    "stranger", "strangers", "conjoined", "ghost", "ghosts", "remembered", "thing", "things", "side", "sides",
+    "picture", "pictures", "born", "lives", "lived", "dies", "died", "told", "tell", "tells", "say", "says",
+    "said", "hear", "hears", "heard", "saw", "see", "sees", "seen", "asks", "speaks", "talks", "knows",
+    "knew", "believes", "trusts", "holds", "ones",
+})  # fmt: skip
+# Names that others fixed: the file that has them, the names, and the reason.
+FIXED_NAMES: Final[tuple[tuple[str, str, str], ...]] = (
+    (
+        "exporter/expose/api/shapes.py",
+        "alone young seen_at side remembered ghosts ghost strangers ring_strangers seen_by holds_since "
+        "StrangerOut",
+        "fields and types of the API",
+    ),
+    ("exporter/expose/report/shapes.py", "began_seen", "a field of the report"),
+    ("exporter/sources/timeline_file.py", "began_seen", "a column of the timeline"),
+    ("exporter/model/facts.py", "seen_at seen_by", "the API takes these fields by their names"),
+    ("exporter/model/shard.py", "seen", "named as the label of its metric"),
+    ("exporter/expose/catalogue.py", "RING_GHOST_MEMBERS", "named as its metric"),
+    ("exporter/expose/shard_catalogue.py", "SHARD_GHOST_MEMBER", "named as its metric"),
+    ("exporter/model/pages.py", "DEAD", "a state of memberlist's own"),
+    ("exporter/decode/tracker.py", "elected_last_seen_time seen_time", "named as on a product's own page"),
+)
 LONGEST: Final = 30  # words of a sentence on a page or in a docstring
 _FENCE: Final = re.compile(r"^ *```.*?^ *```[ \t]*$", re.DOTALL | re.MULTILINE)
 _LANGUAGE: Final = re.compile(r"^```(?:diff|promql)\n.*?^```$", re.DOTALL | re.MULTILINE)
@@ -82,6 +108,7 @@ _END: Final = re.compile(r"(?<=[.!?])[)\"*]*\s+(?=[\"*(]*[A-Z0-9])")
 _NAMES: Final = re.compile(r"X(?:(?:, | and |, and | or )X)+")
 _LITERAL: Final = re.compile(r"^ *::\n(?:\n| {4}.*\n)+", re.MULTILINE)
 _REMARK: Final = re.compile(r"(?:^|\s)#\s+(.+)")
+_CAPITAL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD: Final = re.compile(r"[A-Za-z0-9][\w'/.-]*")
 
 
@@ -162,9 +189,43 @@ def _strings(path: Path, where: str) -> Iterator[Text]:
             yield Text(f"{where}:{node.lineno}", _FIELD.sub("X", _CODE.sub("`x`", node.value)))
 
 
+def named(root: Path) -> Iterator[Text]:
+    """The names that the code gives: to functions, classes, parameters, variables, attributes and imports."""
+    for part in CODE:
+        for path in sorted((root / part).rglob("*.py")):
+            if not path.name.endswith("_pb2.py"):
+                where = path.relative_to(root).as_posix()
+                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                    if name := _given(node):
+                        yield Text(f"{where}:{getattr(node, 'lineno', 0)}", name)
+
+
+def _given(node: ast.AST) -> str | None:
+    """The name that a node gives to something."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return name
+        case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+            return name
+        case ast.arg(arg=name) | ast.alias(asname=name):
+            return name
+        case ast.ExceptHandler(name=name) | ast.MatchAs(name=name) | ast.MatchStar(name=name):
+            return name
+    return None
+
+
+def avoided_names(given: Iterable[Text]) -> Iterator[Text]:
+    """Each name with a word that it should avoid, unless others fixed it."""
+    fixed = {(file, name) for file, names, _ in FIXED_NAMES for name in names.split()}
+    for where, name in given:
+        words = _CAPITAL.sub("_", name).lower().split("_")
+        if not IN_NAMES.isdisjoint(words) and (where.rpartition(":")[0], name) not in fixed:
+            yield Text(where, name)
+
+
 def remarks(root: Path) -> Iterator[Text]:
     """The docstrings and comments of the code: what an engineer reads."""
-    for part in ("exporter", "alerts", "dashboards", "tools", "bench"):
+    for part in CODE:
         for path in sorted((root / part).rglob("*.py")):
             if not path.name.endswith("_pb2.py"):
                 yield from _remarks(path.read_text(encoding="utf-8"), path.relative_to(root).as_posix())

@@ -79,7 +79,7 @@ def passed(steps: tuple[Step, ...]) -> set[tuple[str, str]]:
         (step.name, check.id)
         for step in steps
         for check in step.checks
-        if check.verdict is Verdict.HOLDS and Source.TRACKER not in RESTS_ON.get(check.id, ())
+        if check.verdict is Verdict.PASSED and Source.TRACKER not in RESTS_ON.get(check.id, ())
     }
 
 

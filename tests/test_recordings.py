@@ -282,7 +282,7 @@ def test_the_loki_that_joined_a_mimir_is_foreign_in_each_ring_it_is_in(replay: S
     assert {found[key] for key in merged} == {3.0}
     assert seen.value("gossip_foreign_members") == 3
     assert seen.snapshot.fleet.headline.startswith("3 rings have foreign members: collectors/ring 3 (loki-1,")
-    assert seen.check("preflight", "no-foreign-members").verdict is Verdict.FAILS
+    assert seen.check("preflight", "no-foreign-members").verdict is Verdict.FAILED
     assert set(seen.values("ring_writers_missing", "key").values()) == {0.0}
 
 

@@ -28,6 +28,11 @@ def test_no_docstring_and_no_comment_has_an_avoided_word() -> None:
     assert found == [], "\n".join(["", *found])
 
 
+def test_no_name_in_code_has_an_avoided_word() -> None:
+    found = [f"{where}: {name}" for where, name in plain_words.avoided_names(plain_words.named(ROOT))]
+    assert found == [], "\n".join(["", *found])
+
+
 def test_no_long_sentence_is_added() -> None:
     """`WORST=50` lists the longest sentences, and those that are hardest to read."""
     found, shown = plain_words.longest(ROOT), int(os.environ.get("WORST", "0"))
@@ -148,6 +153,40 @@ def test_a_string_and_a_name_are_no_docstring(name: str, text: str, tmp_path: Pa
     assert list(plain_words.avoided(plain_words.remarks(_tree(tmp_path, name, text)))) == []
 
 
+NAMES = [
+    ("exporter/derive/a.py", "def is_young(): ...\n", "is_young"),
+    ("exporter/model/a.py", "class RingStranger: ...\n", "RingStranger"),
+    ("exporter/model/b.py", "class A:\n    seen_by: int\n", "seen_by"),
+    ("exporter/derive/b.py", "def f(seen): ...\n", "seen"),
+    ("exporter/derive/c.py", "f = lambda told: 1\n", "told"),
+    ("exporter/derive/d.py", "x = [1 for one, who in y]\n", "who"),
+    ("exporter/cli/a.py", "class A:\n    def f(self):\n        self._gone = 1\n", "_gone"),
+    ("alerts/groups/a.py", "GHOSTS = 1\n", "GHOSTS"),
+    ("dashboards/a.py", "import b as whole\n", "whole"),
+    ("tools/a.py", "try: ...\nexcept OSError as ill: ...\n", "ill"),
+    ("bench/a.py", "match x:\n    case [1, *things]: ...\n", "things"),
+]
+NO_NAMES = [
+    ("exporter/expose/api/shapes.py", "class A:\n    seen_by: int\n    young: bool\n"),
+    ("exporter/derive/a.py", "x = other.seen\nf(told=1)\ny = 'gone'\nskilled, aside = 1, 2\n"),
+    ("tests/a.py", "def f(seen): ...\n"),
+]
+
+
+@pytest.mark.parametrize(("file", "code", "name"), NAMES, ids=[one[2] for one in NAMES])
+def test_an_avoided_word_is_counted_in_a_name(file: str, code: str, name: str, tmp_path: Path) -> None:
+    found = list(plain_words.avoided_names(plain_words.named(_tree(tmp_path, file, code))))
+    assert [one.text for one in found] == [name]
+    assert found[0].where.startswith(f"{file}:")
+
+
+@pytest.mark.parametrize(("file", "code"), NO_NAMES)
+def test_a_name_that_others_fixed_and_a_use_of_one_are_not_counted(
+    file: str, code: str, tmp_path: Path
+) -> None:
+    assert list(plain_words.avoided_names(plain_words.named(_tree(tmp_path, file, code)))) == []
+
+
 PAGE = """\
 # A heading is no sentence
 
@@ -200,6 +239,13 @@ def test_every_exception_is_used() -> None:
     """An exception that nothing needs would hide the next breach."""
     everything = "\n".join(text for _, text in plain_words.texts(ROOT))
     assert [phrase for phrase, _ in plain_words.ALLOWED if not re.search(phrase, everything)] == []
+
+
+def test_every_fixed_name_is_there() -> None:
+    """A name that nothing has any more would hide the next breach."""
+    given = {(where.rpartition(":")[0], name) for where, name in plain_words.named(ROOT)}
+    fixed = {(file, name) for file, names, _ in plain_words.FIXED_NAMES for name in names.split()}
+    assert fixed - given == set()
 
 
 def test_the_rule_looks_at_all_there_is() -> None:

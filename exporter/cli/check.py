@@ -124,13 +124,13 @@ def _waits(step: StepOut) -> bool:
     return bool(open_) and all(c.verdict == "unknown" and c.id in NEED_TWO_CYCLES for c in open_)
 
 
-def _holds(step: StepOut) -> bool:
+def _is_passed(step: StepOut) -> bool:
     return bool(step.checks) and all(check.verdict == "holds" for check in step.checks)
 
 
 def _advised(step: StepOut, args: argparse.Namespace) -> StepOut:
     """Add how to soak where every check passed in one cycle, which does not show for how long."""
-    if step.answer != "closed" or not _holds(step) or _has_answer(args):
+    if step.answer != "closed" or not _is_passed(step) or _has_answer(args):
         return step
     text = (
         f"every check has passed, for {math.floor(step.soaked_seconds)} s of {step.soak_seconds:.0f} s; "
@@ -165,10 +165,10 @@ async def _soak(
         steps = await source.steps(args.step)
         titles = tuple(step.title for step in steps)
         first, asked = (first if titles == asked else None), titles
-        quiet = all(_holds(step) or _waits(step) for step in steps)
+        quiet = all(_is_passed(step) or _waits(step) for step in steps)
         if first is None and any(map(_waits, steps)) and quiet and clock() - began <= PATIENCE:
             held = 0.0
-        elif not all(_holds(step) and step.answer != "unknown" for step in steps):
+        elif not all(_is_passed(step) and step.answer != "unknown" for step in steps):
             _clear(args)
             return _show(steps, args, sys.stdout)
         else:

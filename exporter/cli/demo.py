@@ -59,7 +59,7 @@ async def _demo(args: argparse.Namespace) -> int:
             file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
             args.config_file = file
             service = Service(args, load(file), panel=panel_of(demo))
-            task = asyncio.create_task(service.run(_say))
+            task = asyncio.create_task(service.run(_write))
             task.add_done_callback(lambda _: stop.set())
             services.append(task)
 
@@ -101,7 +101,7 @@ def panel_of(demo: Demo) -> DemoPanel:
     return DemoPanel(faults, walk, switch, next_step)
 
 
-async def _say(addresses: tuple[str, ...]) -> None:
+async def _write(addresses: tuple[str, ...]) -> None:
     shown = [address.replace("[::]", "127.0.0.1").replace("0.0.0.0", "127.0.0.1") for address in addresses]
     for address in shown:
         sys.stdout.write(f"\nOpen http://{address}/ — metrics on http://{address}/metrics\n\n")

@@ -153,7 +153,7 @@ async def run_demo(
     with _signals(end, own=stop is None):
         try:
             async with Demo(settings) as demo:
-                _say(addresses(demo))
+                _write(addresses(demo))
                 began = _going_to(demo)
                 if started is not None:
                     await started(demo)
@@ -240,7 +240,7 @@ async def _until(end: asyncio.Event, demo: Demo, before: str) -> None:
             await asyncio.wait_for(end.wait(), _LOOK)
         if (now := _going_to(demo)) != before:
             before = now
-            _say(f"now going to {now}\n")
+            _write(f"now going to {now}\n")
 
 
 def _going_to(demo: Demo) -> str:
@@ -250,6 +250,6 @@ def _going_to(demo: Demo) -> str:
     return ", ".join(stages + [f"{moved[name]} ({name})" for name in (LABELS, READ_WRITE) if name in moved])
 
 
-def _say(text: str) -> None:
+def _write(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()

@@ -259,11 +259,11 @@ def _gossip(found: Iterable[tuple[str, float]]) -> dict[str, float]:
 
 def _gauges(found: Iterable[tuple[str, float]]) -> dict[str, float]:
     """Single gauges by their names without a prefix; of several lines of one gauge the lowest."""
-    told: dict[str, float] = {}
+    lowest: dict[str, float] = {}
     for name, value in found:
         if known(value) is not None:
-            told[name] = min(value, told.get(name, value))
-    return told
+            lowest[name] = min(value, lowest.get(name, value))
+    return lowest
 
 
 def _build(found: Iterable[tuple[tuple[str, str, str], float]]) -> tuple[Product, str, str]:

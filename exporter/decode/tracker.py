@@ -56,13 +56,13 @@ def _entry_of_json(entry: _Elected) -> TrackerEntry:
     return _entry(entry.user_id, entry.cluster, entry.replica, seen_time, entry.last_election_time)
 
 
-def _entry(user: str, cluster: str, replica: str, seen: str | None, elected: str | None) -> TrackerEntry:
+def _entry(user: str, cluster: str, replica: str, seen_time: str | None, elected: str | None) -> TrackerEntry:
     place = "HA tracker page"
     return TrackerEntry(
         user=text(user, f"{place}: user"),
         cluster=text(cluster, f"{place}: cluster"),
         replica=text(replica, f"{place}: replica"),
-        received_at=go_times.parse_time(seen, f"{place}: last-seen time"),
+        received_at=go_times.parse_time(seen_time, f"{place}: last-seen time"),
         elected_at=go_times.parse_time(elected, f"{place}: last election"),
     )
 
@@ -83,5 +83,5 @@ def _elections(page_tables: list[Table]) -> Table:
 
 
 def _entry_of_row(row: dict[str, str]) -> TrackerEntry:
-    seen = row.get("elected last seen time") or row.get("elected time")
-    return _entry(row["user id"], row["cluster"], row["replica"], seen, row.get("last election"))
+    seen_time = row.get("elected last seen time") or row.get("elected time")
+    return _entry(row["user id"], row["cluster"], row["replica"], seen_time, row.get("last election"))

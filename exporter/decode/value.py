@@ -24,7 +24,7 @@ from exporter.errors import DecodeError
 from exporter.model.entry import Member, Replica, State, Tokens
 from exporter.model.pages import PartitionRing, Ring, Value
 from exporter.products.ha_keys import RING_KEYS
-from exporter.products.ring_pages import holds_partitions
+from exporter.products.ring_pages import has_partitions
 
 MAX_ANNOUNCED = 64 * 1024 * 1024  # 25,000 members with 512 tokens each
 _BEST_RATIO = 22  # a snappy copy of 64 bytes takes three
@@ -61,7 +61,7 @@ def decode_value(
         return _stored_replica(key, plain)
     bounds = _bounds(key, plain)
     at_most(len(bounds) - 1, MAX_MEMBERS, f"{key}: entries")
-    if holds_partitions(key):
+    if has_partitions(key):
         return _stored_partitions(key, plain, tokens or packed, packed)
     entries = [plain[start:end] for start, end in pairwise(bounds)]
     if memo is None or not (tokens or packed):

@@ -61,26 +61,22 @@ def unworded(snapshot: Snapshot) -> Snapshot:
     return snapshot
 
 
-def conclude(
-    cycle: Cycle, history: History, rules: Rules, words: Words = unworded
-) -> tuple[Snapshot, History]:
+def conclude(cycle: Cycle, old: History, rules: Rules, words: Words = unworded) -> tuple[Snapshot, History]:
     """Conclude one cycle; the second value is what the next one needs. `words` puts in the sentences."""
-    cycle, rules = _begun(cycle, history, rules)
-    known_processes = {identity.target: identity for identity in identities(cycle.observed)}
-    targets = _judge_targets(cycle, known_processes, history, rules)
-    keys, rings = _judge_keys(cycle, targets, known_processes, history, rules)
-    targets, keys = dated(targets, keys, history.snapshot, cycle.at)
-    gossip = _with_delays(
-        _judge_gossip(cycle, targets, known_processes, history, rules), targets, keys, history, cycle.at
-    )
-    signs = signs_of(cycle, targets, known_processes.values(), product_of(targets), rules)
-    gossip, keys = with_foreign(gossip, keys, targets, known_processes.values(), signs)
-    judged = Judged(targets, keys, gossip, tuple(known_processes.values()), cycle.started, cycle.at)
+    cycle, rules = _begun(cycle, old, rules)
+    ids = {identity.target: identity for identity in identities(cycle.observed)}
+    targets = _judge_targets(cycle, ids, old, rules)
+    keys, rings = _judge_keys(cycle, targets, ids, old, rules)
+    targets, keys = dated(targets, keys, old.snapshot, cycle.at)
+    gossip = _with_delays(_judge_gossip(cycle, targets, ids, old, rules), targets, keys, old, cycle.at)
+    signs = signs_of(cycle, targets, ids.values(), product_of(targets), rules)
+    gossip, keys = with_foreign(gossip, keys, targets, ids.values(), signs)
+    judged = Judged(targets, keys, gossip, tuple(ids.values()), cycle.started, cycle.at)
     part = part_of(cycle.share, judged, rules) if cycle.share is not None else None
     keys, gossip = apart(keys, gossip) if part is not None else (keys, gossip)
-    stores, places = _judge_stores(cycle, history, targets)
+    stores, places = _judge_stores(cycle, old, targets)
     fleet = JudgedFleet(targets, keys, gossip, stores, cycle.unsure, part is not None)
-    migrations = _judge_migrations(fleet, history.snapshot, rules, cycle.at)
+    migrations = _judge_migrations(fleet, old.snapshot, rules, cycle.at)
     snapshot = Snapshot(
         at=cycle.at,
         started=cycle.started,
@@ -91,7 +87,7 @@ def conclude(
         gossip=gossip,
         stores=stores,
         named_stores=() if stores else places.named(),
-        rejections=attributed(cycle.rejections, {**history.identities, **known_processes}.values()),
+        rejections=attributed(cycle.rejections, {**old.identities, **ids}.values()),
         probes=cycle.probes,
         discovered=cycle.discovered,
         unsure=cycle.unsure.fail,
@@ -103,10 +99,8 @@ def conclude(
         migrations=migrations,
         ticked=cycle.ticked,
     )
-    snapshot = words(_worded(_with_steps(snapshot, history.snapshot, rules), history.snapshot, rules))
-    return snapshot, replace(
-        _remember(cycle, history, snapshot, known_processes, rings), places=places.lasting
-    )
+    snapshot = words(_worded(_with_steps(snapshot, old.snapshot, rules), old.snapshot, rules))
+    return snapshot, replace(_remember(cycle, old, snapshot, ids, rings), places=places.lasting)
 
 
 def _worded(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
@@ -196,7 +190,7 @@ def _remember(
     cycle: Cycle,
     history: History,
     snapshot: Snapshot,
-    known_processes: Mapping[str, Identity],
+    ids: Mapping[str, Identity],
     rings: Mapping[str, RingHistory],
 ) -> History:
     current = {observation.target.name for observation in cycle.observed}
@@ -209,7 +203,7 @@ def _remember(
     }
     return History(
         snapshot,
-        MappingProxyType(earlier | dict(known_processes)),
+        MappingProxyType(earlier | dict(ids)),
         rings,
         MappingProxyType(indexes),
         cycle.names,
@@ -217,14 +211,14 @@ def _remember(
 
 
 def _judge_targets(
-    cycle: Cycle, known_processes: Mapping[str, Identity], history: History, rules: Rules
+    cycle: Cycle, ids: Mapping[str, Identity], history: History, rules: Rules
 ) -> tuple[TargetFacts, ...]:
     before = {target.name: target for target in history.snapshot.targets} if history.snapshot else {}
     return with_usual_product(
         tuple(
             judge_target(
                 observation,
-                known_processes.get(observation.target.name),
+                ids.get(observation.target.name),
                 before.get(observation.target.name),
                 rules,
                 cycle.names,
@@ -237,13 +231,13 @@ def _judge_targets(
 def _judge_keys(
     cycle: Cycle,
     targets: tuple[TargetFacts, ...],
-    known_processes: Mapping[str, Identity],
+    ids: Mapping[str, Identity],
     history: History,
     rules: Rules,
 ) -> tuple[tuple[KeyFacts, ...], Mapping[str, RingHistory]]:
     world = CycleContext(
         owners=owners(
-            (*known_processes.values(), *_missed(targets, known_processes, history, cycle.at)),
+            (*ids.values(), *_missed(targets, ids, history, cycle.at)),
             cycle.share.crowded if cycle.share else frozenset(),
         ),
         gossip=_gossipers(cycle),
@@ -262,8 +256,8 @@ def _judge_keys(
     for read in reads:
         judged, rings[read.key] = judge_key(read, history.rings.get(read.key, RingHistory()), world)
         facts.append(judged)
-    keys = with_writers(tuple(facts), targets, known_processes.values(), history.snapshot)
-    return with_owners(keys, targets, known_processes.values()), MappingProxyType(rings)
+    keys = with_writers(tuple(facts), targets, ids.values(), history.snapshot)
+    return with_owners(keys, targets, ids.values()), MappingProxyType(rings)
 
 
 def _watched(targets: tuple[TargetFacts, ...], cycle: Cycle) -> Watched:
@@ -272,12 +266,12 @@ def _watched(targets: tuple[TargetFacts, ...], cycle: Cycle) -> Watched:
 
 
 def _missed(
-    targets: tuple[TargetFacts, ...], known_processes: Mapping[str, Identity], history: History, at: float
+    targets: tuple[TargetFacts, ...], ids: Mapping[str, Identity], history: History, at: float
 ) -> Iterator[Identity]:
     """The processes that were missed, as they were when they responded: they keep their members."""
     for target in targets:
         identity = history.identities.get(target.name)
-        if identity is not None and target.name not in known_processes and stands_in(target, at):
+        if identity is not None and target.name not in ids and stands_in(target, at):
             yield identity
 
 
@@ -306,14 +300,14 @@ def _with_delays(
 def _judge_gossip(
     cycle: Cycle,
     targets: tuple[TargetFacts, ...],
-    known_processes: Mapping[str, Identity],
+    ids: Mapping[str, Identity],
     history: History,
     rules: Rules,
 ) -> GossipFacts | None:
-    gossip = judge_gossip(targets, known_processes.values(), product_of(targets), rules, cycle.names.ha)
+    gossip = judge_gossip(targets, ids.values(), product_of(targets), rules, cycle.names.ha)
     for judge in (outstayed, lasting, parted):
         gossip = judge(gossip, history.snapshot, cycle.at)
-    return _excuse(gossip, targets, {**known_processes, **history.identities})
+    return _excuse(gossip, targets, {**ids, **history.identities})
 
 
 def _excuse(

@@ -31,7 +31,7 @@ from exporter.products.ring_pages import (
     RING_NAMES,
     TOKEN_RINGS,
     RingPage,
-    holds_partitions,
+    has_partitions,
     is_of_ingesters,
     ring_of,
 )
@@ -52,65 +52,57 @@ class CycleContext:
     partitioned: bool = False  # partitions decide, not the ingesters' quorum
 
 
-def judge_key(key_input: KeyInput, history: RingHistory, world: CycleContext) -> tuple[KeyFacts, RingHistory]:
+def judge_key(inputs: KeyInput, old: RingHistory, world: CycleContext) -> tuple[KeyFacts, RingHistory]:
     """Judge one key; the second value is its past for the next cycle."""
-    settings, names = key_input.settings, _names(key_input)
-    name, called = _called(key_input, world.rules.page_of(names))
+    settings, names = inputs.settings, _names(inputs)
+    name, called = _called(inputs, world.rules.page_of(names))
     limit = health.Limit(*heartbeat_limit(settings, world.rules.timeout_of(names)))
-    primary, missing = _primary(key_input, history, limit.timeout, settings.period)
+    primary, missing = _primary(inputs, old, limit.timeout, settings.period)
     ring = primary.value if isinstance(primary.value, Ring) else None
-    lists = _token_lists(ring, key_input) if ring else None
-    surroundings = (
-        primary.clock,
-        limit,
-        history.since,
-        world.now,
-        shares(lists or {}),
-        unhealthy_by_pages(key_input, limit),
-    )
-    members = health.judge_members(ring, _around(world, *surroundings)) if ring else ()
-    then = _advanced(history, primary, members, key_input, world)
-    compared = compare_views(
-        key_input, primary, history.standing, Times(limit.timeout, settings.period, world.now)
-    )
-    counted = judge_signals(key_input.signals, history.deviations, compared.views, world.now)
+    lists = _token_lists(ring, inputs) if ring else None
+    unhealthy = unhealthy_by_pages(inputs, limit)
+    around = _around(world, primary.clock, limit, old.since, world.now, shares(lists or {}), unhealthy)
+    members = health.judge_members(ring, around) if ring else ()
+    then = _advanced(old, primary, members, inputs, world)
+    compared = compare_views(inputs, primary, old.standing, Times(limit.timeout, settings.period, world.now))
+    counted = judge_signals(inputs.signals, old.deviations, compared.views, world.now)
     facts = KeyFacts(
-        key=key_input.key,
+        key=inputs.key,
         ring=name,
         called=called,
-        kind=_kind(key_input, primary.value),
-        phase=kv_clients.earliest(c.phase for c in kv_clients.writing(key_input.clients)),
-        phase_uniform=kv_clients.uniform(key_input.clients) is True,
+        kind=_kind(inputs, primary.value),
+        phase=kv_clients.earliest(c.phase for c in kv_clients.writing(inputs.clients)),
+        phase_uniform=kv_clients.uniform(inputs.clients) is True,
         primary=primary.store,
         source=primary.source,
         members=members,
         heartbeat_timeout=limit.timeout,
         settings=settings,
         writes_by=_writes_by(name, world),
-        ahead=ahead(key_input, settings.period),
+        ahead=ahead(inputs, settings.period),
         views=(*compared.views, *counted.views),
         distinct=MappingProxyType({**compared.distinct, **counted.distinct}),
         secondary=_doubted(compared.secondary, missing),
-        entries=len(content_of(primary.value)) if key_input.key == HA_KEY and primary.value else 0,
+        entries=len(content_of(primary.value)) if inputs.key == HA_KEY and primary.value else 0,
         returned_total=then.returned,
         lost=len(then.lost.keys() | then.parted),
         lacking=missing.names,
-        migration=world.rules.migration_of(key_input.key),
+        migration=world.rules.migration_of(inputs.key),
     )
-    facts = _without_holes(_with_contents(facts, primary, lists, key_input, world), missing)
+    facts = _without_holes(_with_contents(facts, primary, lists, inputs, world), missing)
     then = replace(then, standing=compared.standing, deviations=counted.deviations)
-    return facts, replace(then, stored=history.stored or _is_stored(facts))
+    return facts, replace(then, stored=old.stored or _is_stored(facts))
 
 
 def _with_contents(
     facts: KeyFacts,
     primary: Primary,
     lists: Mapping[str, Tokens] | None,
-    key_input: KeyInput,
+    inputs: KeyInput,
     world: CycleContext,
 ) -> KeyFacts:
     if isinstance(primary.value, Ring):
-        return _with_health(facts, lists, key_input, world)
+        return _with_health(facts, lists, inputs, world)
     return _with_partitions(facts, primary.value) if isinstance(primary.value, PartitionRing) else facts
 
 
@@ -133,14 +125,14 @@ def _around(world: CycleContext, *given: Any) -> health.Surroundings:
 
 
 def _primary(
-    key_input: KeyInput, history: RingHistory, timeout: float, period: float
+    inputs: KeyInput, history: RingHistory, timeout: float, period: float
 ) -> tuple[Primary, Absentees]:
     """Where the primary is read, and what the store lacks where it is that. A store that had the ring before
     and is empty now has lost it.
     """
-    primary = find_primary(key_input)
-    missing = absentees(key_input, primary, timeout, period)
-    return (primary if history.stored else believed(key_input, primary, missing)), missing
+    primary = find_primary(inputs)
+    missing = absentees(inputs, primary, timeout, period)
+    return (primary if history.stored else believed(inputs, primary, missing)), missing
 
 
 def is_partitioned(targets: Iterable[TargetFacts], reads: Iterable[KeyInput]) -> bool:
@@ -178,13 +170,13 @@ def _advanced(
     history: RingHistory,
     primary: Primary,
     members: tuple[MemberFacts, ...],
-    key_input: KeyInput,
+    inputs: KeyInput,
     world: CycleContext,
 ) -> RingHistory:
     value = primary.value
     if value is None or primary.recently_started:
         return history
-    writing = frozenset(client.target for client in key_input.clients if client.writes)
+    writing = frozenset(client.target for client in inputs.clients if client.writes)
     watched = replace(world.watched, writing=writing)
     if isinstance(value, PartitionRing):
         return advance_partitions(history, value, world.now, watched, world.owners.by_name)
@@ -204,7 +196,7 @@ def _with_partitions(facts: KeyFacts, ring: PartitionRing) -> KeyFacts:
 
 
 def _with_health(
-    facts: KeyFacts, lists: Mapping[str, Tokens] | None, key_input: KeyInput, world: CycleContext
+    facts: KeyFacts, lists: Mapping[str, Tokens] | None, inputs: KeyInput, world: CycleContext
 ) -> KeyFacts:
     return replace(
         facts,
@@ -214,7 +206,7 @@ def _with_health(
         token_claimants=() if lists is None else claimants(lists),
         without_tokens=health.without_tokens(facts.members, always=facts.ring in TOKEN_RINGS),
         orphaned=health.orphaned_members(facts.members),
-        quorum_margin=_margin(facts, world) if facts.members or _is_shown(key_input) else None,
+        quorum_margin=_margin(facts, world) if facts.members or _is_shown(inputs) else None,
     )
 
 
@@ -238,26 +230,26 @@ def _writes_by(name: str, world: CycleContext) -> str:
     return "partitions" if world.partitioned else "quorum"
 
 
-def _is_shown(key_input: KeyInput) -> bool:
+def _is_shown(inputs: KeyInput) -> bool:
     """Whether a process reads this ring: then an empty one is a failure, not a leftover."""
-    return any(view.known and view.content is not None for view in key_input.pages)
+    return any(view.known and view.content is not None for view in inputs.pages)
 
 
-def _names(key_input: KeyInput) -> tuple[str, ...]:
+def _names(inputs: KeyInput) -> tuple[str, ...]:
     """The key as it stands in the store, and without the processes' prefix. A configured page may lack its
     key, and only the processes have the prefix.
     """
-    defaults = {claim.config.default_key for claim in key_input.configs}
-    return key_input.key, *sorted(defaults - {""})
+    defaults = {claim.config.default_key for claim in inputs.configs}
+    return inputs.key, *sorted(defaults - {""})
 
 
-def _called(key_input: KeyInput, page: RingPage | None) -> tuple[str, str]:
+def _called(inputs: KeyInput, page: RingPage | None) -> tuple[str, str]:
     """The ring's kind by its key, which decides how it is judged, and its configured name. With a prefix of
     its own it is judged by the default key; only a key in no table is judged by its configured name.
     """
-    ring = ring_of(key_input.key)
-    if ring not in RING_NAMES and key_input.default:
-        ring = ring_of(key_input.default)
+    ring = ring_of(inputs.key)
+    if ring not in RING_NAMES and inputs.default:
+        ring = ring_of(inputs.default)
     if page is None:
         return ring, ""
     if ring not in RING_NAMES and page.ring in RING_NAMES:
@@ -265,11 +257,11 @@ def _called(key_input: KeyInput, page: RingPage | None) -> tuple[str, str]:
     return ring, page.ring
 
 
-def _token_lists(primary: Ring, key_input: KeyInput) -> Mapping[str, Tokens] | None:
+def _token_lists(primary: Ring, inputs: KeyInput) -> Mapping[str, Tokens] | None:
     """The token lists of the members that own any, without read-only members and tombstones. They come from
     the primary view, else from the first view with lists; `None` without such a view.
     """
-    rings = [primary, *(v.value for v in (*key_input.pages, *key_input.copies) if isinstance(v.value, Ring))]
+    rings = [primary, *(v.value for v in (*inputs.pages, *inputs.copies) if isinstance(v.value, Ring))]
     return next((lists for ring in rings if (lists := _lists_in(ring)) is not None), None)
 
 
@@ -280,9 +272,9 @@ def _lists_in(ring: Ring) -> Mapping[str, Tokens] | None:
     return {m.id: m.tokens for m in owning if m.tokens.packed is not None}
 
 
-def _kind(key_input: KeyInput, value: Stored | None) -> str:
-    if key_input.key == HA_KEY:
+def _kind(inputs: KeyInput, value: Stored | None) -> str:
+    if inputs.key == HA_KEY:
         return "ha"
-    shown = [value, *(view.value for view in (*key_input.pages, *key_input.copies))]
-    partitions = holds_partitions(key_input.key) or any(isinstance(v, PartitionRing) for v in shown)
+    shown = [value, *(view.value for view in (*inputs.pages, *inputs.copies))]
+    partitions = has_partitions(inputs.key) or any(isinstance(v, PartitionRing) for v in shown)
     return "partition" if partitions else "ring"

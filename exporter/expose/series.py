@@ -32,7 +32,7 @@ MEMBER_STATES = (
 )
 NAMED = 10  # foreign members of one ring, and gossip clusters, that are shown by name
 _LEFT_OUT = frozenset({FindingKind.MIRRORING_PARTIAL, FindingKind.WITHOUT_MULTI})
-_VERDICTS = {Verdict.HOLDS: 1.0, Verdict.FAILS: 0.0, Verdict.UNKNOWN: math.nan}
+_VERDICTS = {Verdict.PASSED: 1.0, Verdict.FAILED: 0.0, Verdict.UNKNOWN: math.nan}
 
 
 def rows_of(snapshot: Snapshot) -> Rows:

@@ -18,8 +18,8 @@ from exporter.products.ring_pages import ring_of
 
 Row = tuple[Metric, tuple[str, ...], float | None]
 Rows = Iterator[Row]
-FAILS, UNKNOWN, NOTHING, PASSED = 0.0, 1.0, 2.0, 3.0
-_VERDICTS = {Verdict.FAILS: FAILS, Verdict.UNKNOWN: UNKNOWN, Verdict.HOLDS: PASSED}
+FAILED, UNKNOWN, NOTHING, PASSED = 0.0, 1.0, 2.0, 3.0
+_VERDICTS = {Verdict.FAILED: FAILED, Verdict.UNKNOWN: UNKNOWN, Verdict.PASSED: PASSED}
 _COUNTED = frozenset({c.KV_CLIENTS, c.GOSSIP_LABEL_TARGETS, c.KEY_PHASE})  # made by _owned_rows
 
 

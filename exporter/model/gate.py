@@ -13,10 +13,10 @@ GateAnswer = Literal["open", "closed", "unknown"]
 
 
 class Verdict(enum.StrEnum):
-    """A check's result. Only `HOLDS` opens anything."""
+    """A check's result. Only `PASSED` opens anything."""
 
-    HOLDS = "holds"
-    FAILS = "fails"
+    PASSED = "holds"
+    FAILED = "fails"
     UNKNOWN = "unknown"
 
 

@@ -43,7 +43,7 @@ from exporter.polling.view_turns import (
     listed_by_several,
     slow_copies,
     suspects,
-    whose_turn,
+    turn_of,
     with_each_kind,
 )
 from exporter.polling.visit import UNREACHABLE, Visit
@@ -279,7 +279,7 @@ class Poller:
         known = last()
         behind = [Last(m.rings_read_at, m.ring_bytes) for m in self._late(visits)]
         bad = suspects(self.snapshot, "ring")
-        turn = whose_turn(known, self._pace(), bad, behind)
+        turn = turn_of(known, self._pace(), bad, behind)
         turn = with_each_kind(turn, known, kinds)
         async for name in in_portions(having.keys() - turn.targets - first):
             having[name].put_off_rings(plan.pages)
@@ -311,7 +311,7 @@ class Poller:
         versions = {name: visit.versions() for name, visit in having.items()}
         bad = suspects(self.snapshot) | slow_copies(versions, self._versions)
         self._versions = versions
-        turn = whose_turn(last, replace(self._pace(), beside=beside), bad, behind)
+        turn = turn_of(last, replace(self._pace(), beside=beside), bad, behind)
         listed = listed_by_several([visit.elected() for visit in having.values()])
         again = frozenset(filter(self._is_in_doubt(ha), listed))
         self._entries.take(listed, math.ceil(turn.sweep_seconds / plan.interval), again)

@@ -62,9 +62,7 @@ class Pace:
     at_rest: bool = False
 
 
-def whose_turn(
-    last: Mapping[str, Last], pace: Pace, bad: frozenset[str], late: Collection[Last] = ()
-) -> Turn:
+def turn_of(last: Mapping[str, Last], pace: Pace, bad: frozenset[str], late: Collection[Last] = ()) -> Turn:
     """Choose among the processes with memberlist. First come those with suspect views, for at most half of
     the places, then those that waited longest. One of the last turn is read again, to compare the turns. The
     `late` processes go on by themselves and keep their own turn (`is_due`), with a part of the places.
@@ -108,11 +106,11 @@ def is_due(read_at: float, now: float, sweep: float, interval: float) -> bool:
     return sweep < 2 * interval or now - read_at >= sweep - interval / 2
 
 
-def is_first(name: str, cycle: int, everybody: int) -> bool:
+def is_first(name: str, cycle: int, total: int) -> bool:
     """As `is_due`, while there is no sweep: a few processes in each cycle, in turn. A dozen requests to each
     of a thousand slow processes would make all of them late.
     """
-    cycles = math.ceil(everybody / FIRST_TIME)
+    cycles = math.ceil(total / FIRST_TIME)
     return crc32(name.encode()) % cycles == cycle % cycles
 
 

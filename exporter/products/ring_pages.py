@@ -77,7 +77,7 @@ def pages_of(product: Product) -> tuple[RingPage, ...]:
     return tuple(page for page in RING_PAGES if product is Product.UNKNOWN or product in page.products)
 
 
-def holds_partitions(key: str) -> bool:
+def has_partitions(key: str) -> bool:
     """Whether a ring's key, or its page's path, is that of a partition ring, whatever prefix it has."""
     return "partition" in key.rsplit("/", 1)[-1]
 

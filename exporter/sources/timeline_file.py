@@ -97,7 +97,7 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _row(span: Span) -> tuple[str, str, str, float, float | None, int]:
-    return (span.track.value, span.subject, span.value, span.began, span.ended, int(span.seen))
+    return (span.track.value, span.subject, span.value, span.began, span.ended, int(span.start_observed))
 
 
 def _span(row: tuple[str, str, str, float, float | None, int]) -> Span:

@@ -60,7 +60,7 @@ def effects(cause: str) -> list[Check]:
     bad = [
         Check(c.id, c.sentence, verdict, remedy=c.remedy)
         for c in asked().values()
-        for verdict in (Verdict.FAILS, Verdict.UNKNOWN)
+        for verdict in (Verdict.FAILED, Verdict.UNKNOWN)
     ]
     return [check for check in (explained(check, (cause,)) for check in bad) if check.cause]
 

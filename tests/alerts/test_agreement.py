@@ -84,7 +84,7 @@ def said(snapshot: Snapshot) -> set[str]:
 def failing(snapshot: Snapshot) -> dict[str, str]:
     """The checks that fail before a step that is next, with what explains each: then that is told."""
     steps = (step for step in snapshot.steps if step.place == "next")
-    found = [check for step in steps for check in step.checks if check.verdict is Verdict.FAILS]
+    found = [check for step in steps for check in step.checks if check.verdict is Verdict.FAILED]
     causes = {check.id: check.cause for check in found}
     if "keys-copied" in causes and "members-copied" in causes:
         causes["members-copied"] = "keys-copied"

@@ -64,10 +64,10 @@ def pass_by(fleet: Fleet, seconds: float) -> Snapshot:
 @pytest.mark.parametrize("step", STEPS)
 def test_a_twin_installation_of_processes_that_run_for_long_is_foreign_at_once(step: str) -> None:
     fleet = fleet_at(step)
-    assert held(pass_by(fleet, 60), step) == (True, Verdict.HOLDS)
+    assert held(pass_by(fleet, 60), step) == (True, Verdict.PASSED)
     join(fleet, *TWINS)
     first = fleet.look(beat=True)
-    assert held(first, step) == (False, Verdict.FAILS)
+    assert held(first, step) == (False, Verdict.FAILED)
     assert [one.name for one in facts(first).foreign] == [twin.name for twin in TWINS]
     assert first.fleet.headline.startswith("3 foreign members in the gossip")
 
@@ -75,7 +75,7 @@ def test_a_twin_installation_of_processes_that_run_for_long_is_foreign_at_once(s
 @pytest.mark.parametrize("step", STEPS)
 def test_a_twin_installation_closes_the_gate_at_once_and_is_foreign_once_it_stays(step: str) -> None:
     fleet = fleet_at(step)
-    assert held(pass_by(fleet, 60), step) == (True, Verdict.HOLDS)
+    assert held(pass_by(fleet, 60), step) == (True, Verdict.PASSED)
     restarted(fleet)
     join(fleet, *TWINS)
     first = fleet.look(beat=True)
@@ -86,7 +86,7 @@ def test_a_twin_installation_closes_the_gate_at_once_and_is_foreign_once_it_stay
     assert (facts(before).unknown, before.fleet.warnings) == ((), ())
     for _ in range(3):
         after = fleet.look(beat=True)
-        assert held(after, step) == (False, Verdict.FAILS)
+        assert held(after, step) == (False, Verdict.FAILED)
         assert [one.name for one in facts(after).unknown] == [twin.name for twin in TWINS]
         assert facts(after).foreign == facts(after).unknown
         assert "3 foreign members" in after.fleet.headline
@@ -95,29 +95,29 @@ def test_a_twin_installation_closes_the_gate_at_once_and_is_foreign_once_it_stay
 MEMBERS: dict[str, tuple[GossipMember, Verdict]] = {
     "a restart in place leaves its former self at its address": (
         GossipMember("p-1-deadbee1", HERE, 7946),
-        Verdict.HOLDS,
+        Verdict.PASSED,
     ),
     "a suspected one there as well": (
         GossipMember("p-1-deadbee1", HERE, 7946, GossipState.SUSPECT),
-        Verdict.HOLDS,
+        Verdict.PASSED,
     ),
     "a dead one elsewhere is nobody": (
         GossipMember("p-1-deadbee1", ELSEWHERE, 7946, GossipState.DEAD),
-        Verdict.HOLDS,
+        Verdict.PASSED,
     ),
     "another process on the same machine has another port": (
         GossipMember("p-1-deadbee1", HERE, 7947),
-        Verdict.FAILS,
+        Verdict.FAILED,
     ),
-    "the very same name elsewhere": (GossipMember("p-1-00000001", ELSEWHERE, 7946), Verdict.FAILS),
-    "the bare name elsewhere": (GossipMember("p-1", ELSEWHERE, 7946), Verdict.FAILS),
+    "the very same name elsewhere": (GossipMember("p-1-00000001", ELSEWHERE, 7946), Verdict.FAILED),
+    "the bare name elsewhere": (GossipMember("p-1", ELSEWHERE, 7946), Verdict.FAILED),
     "a suspected one elsewhere": (
         GossipMember("p-1-deadbee1", ELSEWHERE, 7946, GossipState.SUSPECT),
-        Verdict.FAILS,
+        Verdict.FAILED,
     ),
     "the name of one process at the address of another": (
         GossipMember("p-1-deadbee1", "10.0.0.2", 7946),
-        Verdict.FAILS,
+        Verdict.FAILED,
     ),
 }
 
@@ -129,7 +129,7 @@ def test_a_name_vouches_only_where_its_process_stands(case: str) -> None:
     join(fleet, member)
     seen = pass_by(fleet, STAYS + 60)
     assert held(seen)[1] is expected
-    assert bool(facts(seen).unknown) is (expected is Verdict.FAILS)
+    assert bool(facts(seen).unknown) is (expected is Verdict.FAILED)
 
 
 def hidden(fleet: Fleet) -> None:
@@ -157,7 +157,7 @@ def test_an_expected_namesake_is_none() -> None:
     fleet = fleet_at()
     fleet.rules = replace(fleet.rules, expected_members=(re.compile("^p-1-dead"),))
     join(fleet, TWINS[0])
-    assert held(pass_by(fleet, STAYS + 60)) == (True, Verdict.HOLDS)
+    assert held(pass_by(fleet, STAYS + 60)) == (True, Verdict.PASSED)
 
 
 def test_the_former_self_of_a_pod_with_a_new_address_is_never_a_stranger() -> None:
@@ -169,7 +169,7 @@ def test_the_former_self_of_a_pod_with_a_new_address_is_never_a_stranger() -> No
     assert {held(seen)[1] for seen in while_listed} == {Verdict.UNKNOWN}
     join(fleet)
     gone = fleet.look(beat=True)
-    assert held(gone)[1] is Verdict.HOLDS
+    assert held(gone)[1] is Verdict.PASSED
     assert not any(facts(seen).unknown or seen.fleet.warnings for seen in (*while_listed, gone))
     restarted(fleet)
     join(fleet, GossipMember("p-1-deadbee1", ELSEWHERE, 7946))
@@ -202,7 +202,7 @@ def test_a_part_excuses_a_namesake_first_and_names_it_once_it_stays() -> None:
     processes = [Process(number, sees=(1, 2, 3, 4)) for number in (1, 2, 3, 4)]
     share = Share(shard=0, shards=2, digest=7, common=common)
     fleet = Fleet(processes=processes, share=share, others=frozenset({3, 4}))
-    assert held(pass_by(fleet, 60))[1] is Verdict.HOLDS
+    assert held(pass_by(fleet, 60))[1] is Verdict.PASSED
     restarted(fleet)
     join(fleet, TWINS[0])
     for strange in (False, True):

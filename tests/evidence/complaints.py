@@ -23,7 +23,7 @@ def complaints(snapshot: Snapshot, step: Step, target: str, names: tuple[str, ..
 
 def _sentences(snapshot: Snapshot, step: Step) -> Iterator[str]:
     for check in step.checks:
-        if check.verdict is not Verdict.HOLDS:
+        if check.verdict is not Verdict.PASSED:
             yield from (f"{check.id}: {culprit}" for culprit in check.culprits)
     yield from map(text, (*snapshot.fleet.findings, *snapshot.fleet.dangers))
     gossip = snapshot.gossip

@@ -23,7 +23,7 @@ WAYS = ("failed", "absent", "older")
 
 def passed(snapshot: Snapshot) -> set[str]:
     """The steps all of whose checks pass."""
-    return {step.title for step in snapshot.steps if step.verdict is Verdict.HOLDS}
+    return {step.title for step in snapshot.steps if step.verdict is Verdict.PASSED}
 
 
 def choose(found: list[Spot], chance: random.Random) -> list[Spot]:

@@ -60,7 +60,7 @@ def test_every_page_carries_the_strict_headers_and_nothing_inline(served: Served
 
 def _with_doc(doc: str) -> Snapshot:
     rich = snapshots.rich()
-    check = Check("c", "It is so.", Verdict.FAILS, snapshots.seen("seen"), remedy="Do it.", doc=doc)
+    check = Check("c", "It is so.", Verdict.FAILED, snapshots.seen("seen"), remedy="Do it.", doc=doc)
     return snapshots.with_steps(rich, *(replace(step, checks=(check,)) for step in rich.steps))
 
 

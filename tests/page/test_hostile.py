@@ -51,7 +51,7 @@ def attacked() -> Snapshot:
     """Every free text of a snapshot is an attack."""
     text = " ".join(ATTACKS)
     check = Check(
-        "every-client", text, Verdict.FAILS, snapshots.seen(text), snapshots.named(*ATTACKS * 4), text, text
+        "every-client", text, Verdict.FAILED, snapshots.seen(text), snapshots.named(*ATTACKS * 4), text, text
     )
     made, told = snapshots.hostile(), snapshots.told(*ATTACKS)
     steps = tuple(replace(step, checks=(check,), headline=text) for step in made.steps)

@@ -17,7 +17,7 @@ from tests.page.conftest import Look
 from tests.page.test_answers import get
 from tools.stage import Served
 
-HOLDS = Check("lag", "No secondary lags", Verdict.HOLDS, snapshots.seen("0 s"), since=snapshots.NOW - 900)
+HOLDS = Check("lag", "No secondary lags", Verdict.PASSED, snapshots.seen("0 s"), since=snapshots.NOW - 900)
 NOTHING = Check(
     "entries",
     "Entries agree",
@@ -27,7 +27,7 @@ NOTHING = Check(
     remedy="nothing to do",
 )
 UNKNOWN = Check("views-agree", "All views agree", Verdict.UNKNOWN, snapshots.seen("1 view could not be read"))
-FAILS = Check("keys-copied", "Every key is copied", Verdict.FAILS, snapshots.seen("one is not"))
+FAILS = Check("keys-copied", "Every key is copied", Verdict.FAILED, snapshots.seen("one is not"))
 PATHS = (
     "/",
     "/processes",
@@ -41,7 +41,7 @@ PATHS = (
 def shard(*checks: Check) -> Snapshot:
     """Shard 2 of 4 at the step switch-primary."""
     verdicts = {check.verdict for check in checks}
-    verdict = Verdict.FAILS if Verdict.FAILS in verdicts else Verdict.UNKNOWN
+    verdict = Verdict.FAILED if Verdict.FAILED in verdicts else Verdict.UNKNOWN
     step = Step("switch-primary", False, verdict, checks, "next", 300.0, None, 900.0, "a part")
     part = Part(Share(2, 4, 7), snapshots.NOW - 600, 15.0, 300.0, 42)
     rich = snapshots.rich()
@@ -70,7 +70,7 @@ def test_a_part_says_stop_or_that_it_cannot_tell(checks: tuple[Check, ...], word
 
 
 def test_even_a_step_that_called_itself_open_is_not_in_a_part() -> None:
-    step = replace(shard(HOLDS).steps[0], open=True, verdict=Verdict.HOLDS)
+    step = replace(shard(HOLDS).steps[0], open=True, verdict=Verdict.PASSED)
     assert judged(step).word == "GO ON"
     assert judged(step, part=True).word == "UNKNOWN"
 

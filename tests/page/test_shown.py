@@ -22,7 +22,7 @@ def step(*verdicts: Verdict, **more: object) -> Step:
         Check(f"check-{n}", "It is so.", verdict, snapshots.seen("seen"))
         for n, verdict in enumerate(verdicts)
     )
-    worst = next((v for v in (Verdict.FAILS, Verdict.UNKNOWN) if v in verdicts), Verdict.HOLDS)
+    worst = next((v for v in (Verdict.FAILED, Verdict.UNKNOWN) if v in verdicts), Verdict.PASSED)
     return replace(Step("switch-primary", False, worst, checks, "next", 300.0), **more)
 
 
@@ -36,8 +36,8 @@ def with_risk(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, fleet=replace(snapshot.fleet, dangers=snapshots.told("p-1 sees 1 of 6.")))
 
 
-HELD = step(Verdict.HOLDS, open=True, soaked_for=400.0)
-SOAKING = step(Verdict.HOLDS, soaked_for=100.0)
+HELD = step(Verdict.PASSED, open=True, soaked_for=400.0)
+SOAKING = step(Verdict.PASSED, soaked_for=100.0)
 
 
 @pytest.mark.parametrize(
@@ -48,9 +48,9 @@ SOAKING = step(Verdict.HOLDS, soaked_for=100.0)
         pytest.param(of(HELD, "Gossip is split."), "OPEN, BUT", id="open in spite of a warning"),
         pytest.param(with_risk(of(HELD)), "OPEN, BUT", id="open in spite of a risk"),
         pytest.param(of(SOAKING), "WAIT", id="every check holds, but not for long enough"),
-        pytest.param(of(step(Verdict.HOLDS, Verdict.FAILS)), "STOP", id="one fails"),
-        pytest.param(of(step(Verdict.UNKNOWN, Verdict.FAILS)), "STOP", id="one fails, one unknown"),
-        pytest.param(of(step(Verdict.HOLDS, Verdict.UNKNOWN)), "UNKNOWN", id="one unknown"),
+        pytest.param(of(step(Verdict.PASSED, Verdict.FAILED)), "STOP", id="one fails"),
+        pytest.param(of(step(Verdict.UNKNOWN, Verdict.FAILED)), "STOP", id="one fails, one unknown"),
+        pytest.param(of(step(Verdict.PASSED, Verdict.UNKNOWN)), "UNKNOWN", id="one unknown"),
         pytest.param(of(replace(HELD, name="other")), "UNKNOWN", id="the next step is not there"),
         pytest.param(snapshots.unknown(), "UNKNOWN", id="nothing is known"),
     ],
@@ -66,13 +66,13 @@ def test_only_an_open_step_that_is_not_withheld_is_called_open() -> None:
 
 
 def test_checks_that_fail_come_first_then_the_unknown_ones() -> None:
-    bad, held = go_no_go.check_rows(step(Verdict.HOLDS, Verdict.UNKNOWN, Verdict.FAILS))
+    bad, held = go_no_go.check_rows(step(Verdict.PASSED, Verdict.UNKNOWN, Verdict.FAILED))
     assert [row.tone for row in bad] == ["fails", "unknown"]
     assert [row.tone for row in held] == ["holds"]
 
 
 def test_a_repeated_remedy_is_named_by_the_first_check_with_it() -> None:
-    found = step(Verdict.FAILS, Verdict.UNKNOWN, Verdict.UNKNOWN, Verdict.HOLDS)
+    found = step(Verdict.FAILED, Verdict.UNKNOWN, Verdict.UNKNOWN, Verdict.PASSED)
     remedies = ("Mend it.", "Read it.", "Mend it.", "Mend it.")
     checks = tuple(replace(c, remedy=r) for c, r in zip(found.checks, remedies, strict=True))
     bad, held = go_no_go.check_rows(replace(found, checks=checks))
@@ -83,8 +83,8 @@ def test_a_repeated_remedy_is_named_by_the_first_check_with_it() -> None:
 def test_culprits_are_cut_at_ten_and_the_evidence_does_not_repeat_them() -> None:
     names = tuple(f"p-{n}" for n in range(41))
     culprits = tuple(Culprit(Kind.PROCESS_NOT_RESPONDING, name) for name in names)
-    check = Check("x", "It is so.", Verdict.FAILS, culprits=culprits)
-    (row,), _ = go_no_go.check_rows(replace(step(Verdict.FAILS), checks=(check,)))
+    check = Check("x", "It is so.", Verdict.FAILED, culprits=culprits)
+    (row,), _ = go_no_go.check_rows(replace(step(Verdict.FAILED), checks=(check,)))
     assert (row.culprits, row.more, row.evidence) == (names[:10], 31, "41 found.")
 
 
@@ -152,8 +152,8 @@ def test_a_rollout_to_multi_shows_no_key_as_missing_until_a_client_mirrors(
 
 def test_a_copy_that_is_late_as_the_gate_finds_it_is_not_called_equal_alone() -> None:
     behind = (Culprit(Kind.SECONDARY_BEHIND, key="collectors/ring", value=60),)
-    late = Check("lag", "No later than the limit.", Verdict.FAILS, (), behind)
-    snapshot = of(replace(step(Verdict.FAILS), checks=(late,)))
+    late = Check("lag", "No later than the limit.", Verdict.FAILED, (), behind)
+    snapshot = of(replace(step(Verdict.FAILED), checks=(late,)))
     row = key_rows.key_row(replace(RING, secondary=EQUAL), snapshot, LagHistory(), 15)
     assert (row.copy, row.lag.tone) == (key_rows.Judged("bad", "equal, but late"), "bad")
 
@@ -161,8 +161,8 @@ def test_a_copy_that_is_late_as_the_gate_finds_it_is_not_called_equal_alone() ->
 def test_a_quorum_margin_is_a_trouble_only_where_the_gate_finds_it_one() -> None:
     thin = replace(FAULTLESS, quorum_margin=0)
     small = (Culprit(Kind.MARGIN_SMALL, key="collectors/ring", value=0),)
-    margin = Check("quorum-margin", "One to spare.", Verdict.FAILS, (), small)
-    named = of(replace(step(Verdict.FAILS), checks=(margin,)))
+    margin = Check("quorum-margin", "One to spare.", Verdict.FAILED, (), small)
+    named = of(replace(step(Verdict.FAILED), checks=(margin,)))
     for seen, told in ((snapshots.rich(), ()), (named, ("quorum margin 0",))):
         row = key_rows.key_row(thin, seen, LagHistory(), 15.0)
         assert (row.notes, row.short_of_quorum) == (told, bool(told))

@@ -30,7 +30,7 @@ FOCUSED = "(({tagName, attributes}) => `${tagName} ${attributes.href?.value ?? '
 def opened(snapshot: Snapshot) -> Snapshot:
     """The same with its next step open and nothing to warn of."""
     steps = tuple(
-        replace(step, open=True, verdict=Verdict.HOLDS, soaked_for=400.0, checks=step.checks[-1:])
+        replace(step, open=True, verdict=Verdict.PASSED, soaked_for=400.0, checks=step.checks[-1:])
         for step in snapshot.steps
     )
     fleet: Fleet = replace(snapshot.fleet, findings=(), uniform=True)
@@ -64,7 +64,7 @@ def test_a_new_snapshot_appears_without_a_reload_and_is_read_out(look: Look, ser
     assert page.evaluate("document.activeElement.closest('.gates') !== null")
 
 
-@pytest.mark.parametrize(("verdict", "shown"), [(Verdict.FAILS, False), (Verdict.UNKNOWN, True)])
+@pytest.mark.parametrize(("verdict", "shown"), [(Verdict.FAILED, False), (Verdict.UNKNOWN, True)])
 def test_unknown_checks_are_folded_below_failed_ones_and_shown_where_none_failed(
     look: Look, served: Served, verdict: Verdict, shown: bool
 ) -> None:

@@ -104,13 +104,13 @@ def test_another_store_behind_the_address_keeps_the_store_until_the_former_is_ba
                 back = await watch.poller.cycle()
         seen = (healthy, replaced, for_good, back)
         assert [bool(snapshot.stores[0].replaced) for snapshot in seen] == [False, True, True, False]
-        assert verdicts(healthy)["store-read"][0] is Verdict.HOLDS
+        assert verdicts(healthy)["store-read"][0] is Verdict.PASSED
         for snapshot in (replaced, for_good):
             assert {verdict for verdict, _ in verdicts(snapshot).values()} == {Verdict.UNKNOWN}
             assert all("is not the store that it was" in text for _, text in verdicts(snapshot).values())
             assert "is not the store that it was" in " ".join(snapshot.fleet.warnings)
         assert any("is not the store that it was" in event.text for event in replaced.events)
-        assert verdicts(back)["store-read"][0] is Verdict.HOLDS
+        assert verdicts(back)["store-read"][0] is Verdict.PASSED
 
     with servers(kind, tmp_path / "former") as former, servers(kind, tmp_path / "other") as other:
         asyncio.run(scenario(former, other))

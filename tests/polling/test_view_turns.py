@@ -28,7 +28,7 @@ from exporter.polling.view_turns import (
     listed_by_several,
     slow_copies,
     suspects,
-    whose_turn,
+    turn_of,
     with_each_kind,
 )
 from tests.derive.build import COMPACTOR, INGESTER, PAGES, Fleet, Process, key_of, member, ring, verdicts
@@ -41,7 +41,7 @@ def fleet_of(count: int, size: int = MB) -> dict[str, Last]:
 
 
 def test_everybody_is_read_while_it_is_cheap() -> None:
-    turn = whose_turn(fleet_of(6), Pace(None, 15.0), frozenset())
+    turn = turn_of(fleet_of(6), Pace(None, 15.0), frozenset())
     assert len(turn.targets) == 6
     assert turn.sweep_seconds == 15.0
 
@@ -62,10 +62,10 @@ def test_fewer_views_of_a_small_fleet_are_read_at_rest_and_everybody_in_a_sweep(
     """Every process's metrics are read in each cycle and say who deviates. A step asks for the views."""
     for at_rest, wanted in ((False, places), (True, of_rest)):
         last, read, at = dict(fleet), set[str](), 1000.0
-        turn = whose_turn(last, Pace(None, 15.0, at_rest=at_rest), frozenset())
+        turn = turn_of(last, Pace(None, 15.0, at_rest=at_rest), frozenset())
         assert len(turn.targets) == wanted
         for _ in range(int(turn.sweep_seconds / 15.0)):
-            chosen = whose_turn(last, Pace(None, 15.0, at_rest=at_rest), frozenset()).targets
+            chosen = turn_of(last, Pace(None, 15.0, at_rest=at_rest), frozenset()).targets
             read |= chosen
             at += 15.0
             last |= {name: Last(at, fleet[name].size) for name in chosen}
@@ -74,10 +74,10 @@ def test_fewer_views_of_a_small_fleet_are_read_at_rest_and_everybody_in_a_sweep(
 
 def test_a_large_fleet_is_read_in_turns_within_the_budget_and_everybody_in_a_sweep() -> None:
     last, read, at = fleet_of(300), set[str](), 1000.0
-    turn = whose_turn(last, Pace(None, 15.0), frozenset())
+    turn = turn_of(last, Pace(None, 15.0), frozenset())
     assert len(turn.targets) == BUDGET // MB
     for _ in range(int(turn.sweep_seconds / 15.0)):
-        turn = whose_turn(last, Pace(None, 15.0), frozenset())
+        turn = turn_of(last, Pace(None, 15.0), frozenset())
         read |= turn.targets
         at += 15.0
         last |= {name: Last(at, MB) for name in turn.targets}
@@ -87,7 +87,7 @@ def test_a_large_fleet_is_read_in_turns_within_the_budget_and_everybody_in_a_swe
 @pytest.mark.parametrize(("late", "prompt"), [(0, 24), (100, 16), (150, 12), (290, 2)])
 def test_the_processes_that_are_late_have_their_part_of_the_places(late: int, prompt: int) -> None:
     everybody = list(fleet_of(300).items())
-    turn = whose_turn(
+    turn = turn_of(
         dict(everybody[late:]), Pace(None, 15.0), frozenset(), [last for _, last in everybody[:late]]
     )
     assert len(turn.targets) == prompt
@@ -98,7 +98,7 @@ def test_the_processes_that_are_late_have_their_part_of_the_places(late: int, pr
 
 
 def test_where_all_fit_into_a_cycle_those_that_are_late_take_nobodys_place() -> None:
-    turn = whose_turn(fleet_of(4), Pace(None, 15.0), frozenset(), [Last(1.0, MB)] * 2)
+    turn = turn_of(fleet_of(4), Pace(None, 15.0), frozenset(), [Last(1.0, MB)] * 2)
     assert (len(turn.targets), turn.sweep_seconds) == (4, 15.0)
 
 
@@ -121,7 +121,7 @@ def test_of_a_large_fleet_a_few_late_processes_are_read_in_each_cycle_and_each_i
 @pytest.mark.parametrize(("beside", "places"), [(15.0, 16), (75.0, 16), (300.0, 11), (1500.0, 4)])
 def test_copies_are_read_no_faster_than_ring_pages_need(beside: float, places: int) -> None:
     """A sweep is both; where all ring pages are read in each cycle, the budget alone counts."""
-    turn = whose_turn(fleet_of(200), Pace(None, 15.0, beside=beside), frozenset())
+    turn = turn_of(fleet_of(200), Pace(None, 15.0, beside=beside), frozenset())
     assert len(turn.targets) == places
     assert turn.sweep_seconds <= max(beside, 15.0 * 15)
 
@@ -136,7 +136,7 @@ def test_everybody_is_read_in_time_while_a_step_asks_for_it_and_not_otherwise(
     for within, in_time in ((WITHIN, True), (None, False)):
         last, read, at = dict(first), set[str](), 1000.0
         while at + interval <= 1000.0 + WITHIN:
-            turn = whose_turn(last, Pace(None, interval, within), bad)
+            turn = turn_of(last, Pace(None, interval, within), bad)
             at += interval
             read |= turn.targets
             last |= {name: Last(at, 11 * MB // 2) for name in turn.targets}
@@ -145,7 +145,7 @@ def test_everybody_is_read_in_time_while_a_step_asks_for_it_and_not_otherwise(
 
 
 def test_who_wants_fewer_views_gets_them_whatever_is_next() -> None:
-    assert len(whose_turn(fleet_of(1000), Pace(3, 15.0, WITHIN), frozenset()).targets) == 3
+    assert len(turn_of(fleet_of(1000), Pace(3, 15.0, WITHIN), frozenset()).targets) == 3
 
 
 @pytest.mark.parametrize("views", [1, 2, 3, 5])
@@ -153,9 +153,9 @@ def test_who_wants_fewer_views_gets_them_whatever_is_next() -> None:
 def test_each_turn_has_one_of_the_turn_before_and_everybody_has_one(views: int, bad: frozenset[str]) -> None:
     """Else two halves of a cluster could each agree with themselves for ever."""
     last, read, before = fleet_of(12), set[str](), frozenset[str]()
-    sweep = whose_turn(last, Pace(views, 15.0), bad).sweep_seconds
+    sweep = turn_of(last, Pace(views, 15.0), bad).sweep_seconds
     for number in range(int(sweep / 15.0)):
-        turn = whose_turn(last, Pace(views, 15.0), bad).targets
+        turn = turn_of(last, Pace(views, 15.0), bad).targets
         assert len(turn) == max(views, 2)
         assert not before or turn & before
         read, before = read | turn, turn
@@ -177,7 +177,7 @@ def test_each_turn_has_one_of_the_turn_before_and_everybody_has_one(views: int, 
     ],
 )
 def test_a_cycle_reads_as_much_as_the_fleet_is_large(processes: int, size: int, places: int) -> None:
-    assert len(whose_turn(fleet_of(processes, size), Pace(None, 15.0), frozenset()).targets) == places
+    assert len(turn_of(fleet_of(processes, size), Pace(None, 15.0), frozenset()).targets) == places
 
 
 def test_every_kind_of_process_has_a_few_in_every_turn() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from exporter.model.pages import Product
 from exporter.products import registry
-from exporter.products.ring_pages import RING_PAGES, holds_partitions, key_of_client, known_keys, ring_of
+from exporter.products.ring_pages import RING_PAGES, has_partitions, key_of_client, known_keys, ring_of
 from exporter.products.table import Ring
 
 M, C, L, T, P = Product.MIMIR, Product.CORTEX, Product.LOKI, Product.TEMPO, Product.PYROSCOPE
@@ -179,7 +179,7 @@ KEYS = {
 
 @pytest.mark.parametrize(("key", "partitions"), KEYS.items())
 def test_the_key_says_whether_it_holds_partitions(key: str, partitions: bool) -> None:
-    assert holds_partitions(key) is partitions
+    assert has_partitions(key) is partitions
 
 
 ROW = {"name": "ingester", "key": "collectors/ring", "source": "pkg/ingester/ingester.go"}

@@ -16,7 +16,7 @@ from exporter.sources.timeline_file import RETENTION, UnusableFileError, load, s
 
 DAY = 86_400.0
 LASTING = Span(Track.PHASE, "rings", "mirroring", 2 * DAY)
-ENDED = Span(Track.GATE, "rings/x", "closed", DAY, 2 * DAY, seen=False)
+ENDED = Span(Track.GATE, "rings/x", "closed", DAY, 2 * DAY, start_observed=False)
 TIMELINE = Timeline(
     MappingProxyType({(LASTING.track, LASTING.subject): LASTING}), (ENDED,), (("a/b", 60.0, 1.5),), 3 * DAY
 )

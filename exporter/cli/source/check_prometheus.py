@@ -51,7 +51,7 @@ NOTHING = (
     "Are the recording rules of its shards loaded?"
 )
 ANSWERS = {0.0: "failed there", 1.0: "unknown there"}
-HOLDS, FAILS, UNKNOWN = "holds", "fails", "unknown"
+PASSED, FAILED, UNKNOWN = "holds", "fails", "unknown"
 Vector = tuple[VectorSample, ...]
 
 
@@ -225,9 +225,9 @@ def step_of(name: str, migration: str, samples: StepSamples) -> StepOut:
 
 def _answer(checks: Iterable[CheckOut], samples: StepSamples, doubt: str) -> GateAnswer:
     verdicts = {check.verdict for check in checks}
-    if FAILS in verdicts:
+    if FAILED in verdicts:
         return "closed"
-    if doubt or verdicts != {HOLDS} or not samples.gates:
+    if doubt or verdicts != {PASSED} or not samples.gates:
         return "unknown"
     return "open" if all(sample.value == 1 for sample in samples.gates) else "closed"
 
@@ -270,16 +270,16 @@ def _oldest(samples: StepSamples) -> float:
 
 def _check(check: Check, samples: StepSamples) -> CheckOut:
     values = [sample.value for sample in samples.checks if sample.labels.get("check") == check.id]
-    verdict = FAILS if 0.0 in values else HOLDS if values and set(values) == {1.0} else UNKNOWN
-    culprits = () if verdict == HOLDS else (*_names(check.id, samples), *_parts(check.id, samples))
-    words = {HOLDS: _everywhere(samples), FAILS: "It failed.", UNKNOWN: "Unknown."}[verdict]
+    verdict = FAILED if 0.0 in values else PASSED if values and set(values) == {1.0} else UNKNOWN
+    culprits = () if verdict == PASSED else (*_names(check.id, samples), *_parts(check.id, samples))
+    words = {PASSED: _everywhere(samples), FAILED: "It failed.", UNKNOWN: "Unknown."}[verdict]
     return CheckOut(
         id=check.id,
         sentence=check.sentence,
         verdict=verdict,  # type: ignore[arg-type] # one of the three words
         evidence=counted(culprits) or words,
         culprits=culprits,
-        remedy=check.cure if verdict == FAILS else check.remedy,
+        remedy=check.cure if verdict == FAILED else check.remedy,
         doc=check.doc,
         holds_since=None,
     )
@@ -317,7 +317,7 @@ def _part(instance: str, numbers: Mapping[str, str], value: float) -> str:
 
 def _headline(answer: GateAnswer, checks: tuple[CheckOut, ...], soaked: float, soak: float) -> str:
     verdicts: Counter[str] = Counter(check.verdict for check in checks)
-    failed, unknown = verdicts[FAILS], verdicts[UNKNOWN]
+    failed, unknown = verdicts[FAILED], verdicts[UNKNOWN]
     if answer == "open":
         return headlines.OPEN
     if failed or unknown:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exporter.derive.comparison.compare import Content, content_of
-from exporter.derive.comparison.primary import KeyInput, Primary, page_of, speaks
+from exporter.derive.comparison.primary import KeyInput, Primary, is_source, page_of
 from exporter.derive.comparison.views import View
 from exporter.derive.ring.clocks import right_clock
 from exporter.model.entry import Entry, Partition, Renewal, State
@@ -29,29 +29,27 @@ class Absentees:
     mostly: bool = False
 
 
-def absentees(key_input: KeyInput, primary: Primary, timeout: float, period: float) -> Absentees:
+def absentees(inputs: KeyInput, primary: Primary, timeout: float, period: float) -> Absentees:
     """Compare the pages with the store, where that is the primary. An entry within its first heartbeat
     `period`, or one that has left meanwhile, may have been absent when the store was read.
     """
-    if not speaks(key_input, primary.store):
+    if not is_source(inputs, primary.store):
         return Absentees()
-    stored = content_of(key_input.store) if key_input.store is not None else {}
-    shown = [
-        set(_fresh(page, stored, key_input, (timeout, period))) for page in key_input.pages if page.known
-    ]
+    stored = content_of(inputs.store) if inputs.store is not None else {}
+    shown = [set(_fresh(page, stored, inputs, (timeout, period))) for page in inputs.pages if page.known]
     names = frozenset[str]().union(*shown)
     return Absentees(tuple(sorted(names)), 2 * sum(map(bool, shown)) > len(shown))
 
 
-def believed(key_input: KeyInput, primary: Primary, missing: Absentees) -> Primary:
+def believed(inputs: KeyInput, primary: Primary, missing: Absentees) -> Primary:
     """The primary to judge the ring by: an empty store that most pages contradict is not theirs."""
     if not missing.mostly or (primary.value is not None and content_of(primary.value)):
         return primary
-    return page_of(key_input, primary.store) or primary
+    return page_of(inputs, primary.store) or primary
 
 
-def _fresh(page: View, stored: Content, key_input: KeyInput, limits: tuple[float, float]) -> Iterator[str]:
-    clock = right_clock(page.read_at, key_input.skew, page.now)
+def _fresh(page: View, stored: Content, inputs: KeyInput, limits: tuple[float, float]) -> Iterator[str]:
+    clock = right_clock(page.read_at, inputs.skew, page.now)
     for name, entry in (page.content or {}).items():
         if name not in stored and (clock is None or _is_fresh(entry, clock, *limits, empty=not stored)):
             yield name

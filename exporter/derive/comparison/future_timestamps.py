@@ -15,12 +15,12 @@ from exporter.derive.limits import DEFAULT_PERIOD
 from exporter.derive.ring.clocks import fleet_clock
 
 
-def ahead(key_input: KeyInput, period: float) -> Mapping[str, float]:
+def ahead(inputs: KeyInput, period: float) -> Mapping[str, float]:
     """How many seconds each entry of a key is ahead, in any view of either store that was read. Up to a
     heartbeat period is left out: clocks differ by seconds, and pages have integer seconds.
     """
     found: dict[str, float] = {}
-    for content, now in _dated(key_input):
+    for content, now in _dated(inputs):
         limit = now + max(period, DEFAULT_PERIOD)
         if not content or _newest(content) <= limit:
             continue  # nearly always
@@ -34,14 +34,14 @@ def _newest(content: Content) -> float:
     return max([entry.time or 0.0 for entry in content.values()])
 
 
-def _dated(key_input: KeyInput) -> Iterator[tuple[Content, float]]:
+def _dated(inputs: KeyInput) -> Iterator[tuple[Content, float]]:
     """Every content that was read, with the time by most processes' clocks."""
-    for view in (*key_input.pages, *key_input.copies):
-        now = fleet_clock(view.read_at, key_input.skew, view.clock)
+    for view in (*inputs.pages, *inputs.copies):
+        now = fleet_clock(view.read_at, inputs.skew, view.clock)
         if view.known and view.value is not None and now is not None:
             yield from _with_tombstones(view.value, view.content or {}, now)
-    if key_input.store is not None and key_input.store_clock is not None:
-        yield from _with_tombstones(key_input.store, content_of(key_input.store), key_input.store_clock)
+    if inputs.store is not None and inputs.store_clock is not None:
+        yield from _with_tombstones(inputs.store, content_of(inputs.store), inputs.store_clock)
 
 
 def _with_tombstones(value: Stored | None, content: Content, now: float) -> tuple[tuple[Content, float], ...]:

@@ -72,36 +72,36 @@ class Primary:
     recently_started: bool = False
 
 
-def find_primary(key_input: KeyInput) -> Primary:
+def find_primary(inputs: KeyInput) -> Primary:
     """Choose where the primary is read: the store itself where it was read, else what most recent pages show.
     The pages do not replace a value that exists and is broken.
     """
-    store = kv_clients.primary_of(key_input.clients)
-    if key_input.store_broken and _is_of_store(key_input, store):
-        return Primary(None, NOT_READ, key_input.store_clock, store)
-    pages = _believed(key_input.pages, key_input)
-    if speaks(key_input, store):
-        if key_input.store is not None:
-            return Primary(key_input.store, IN_STORE, key_input.store_clock, store or key_input.store_kind)
+    store = kv_clients.primary_of(inputs.clients)
+    if inputs.store_broken and _is_of_store(inputs, store):
+        return Primary(None, NOT_READ, inputs.store_clock, store)
+    pages = _believed(inputs.pages, inputs)
+    if is_source(inputs, store):
+        if inputs.store is not None:
+            return Primary(inputs.store, IN_STORE, inputs.store_clock, store or inputs.store_kind)
         if store and pages:  # what processes remember is not what the store has
-            return Primary(_emptied(pages[0].value), IN_STORE, key_input.store_clock, store)
+            return Primary(_emptied(pages[0].value), IN_STORE, inputs.store_clock, store)
     if pages:
-        return _of_pages(key_input, pages, store)
-    copies = _believed(key_input.copies, key_input) if store in ("", "memberlist") else []
+        return _of_pages(inputs, pages, store)
+    copies = _believed(inputs.copies, inputs) if store in ("", "memberlist") else []
     if copies:
-        return _of_most(copies, Place.GOSSIP, store, key_input.skew)
-    return Primary(None, IN_STORE if speaks(key_input, store) else NOT_READ, key_input.store_clock, store)
+        return _of_most(copies, Place.GOSSIP, store, inputs.skew)
+    return Primary(None, IN_STORE if is_source(inputs, store) else NOT_READ, inputs.store_clock, store)
 
 
-def page_of(key_input: KeyInput, store: str) -> Primary | None:
+def page_of(inputs: KeyInput, store: str) -> Primary | None:
     """The primary as most recent pages show it; `None` where no page does."""
-    pages = _believed(key_input.pages, key_input)
-    return _of_pages(key_input, pages, store) if pages else None
+    pages = _believed(inputs.pages, inputs)
+    return _of_pages(inputs, pages, store) if pages else None
 
 
-def _of_pages(key_input: KeyInput, pages: list[View], store: str) -> Primary:
+def _of_pages(inputs: KeyInput, pages: list[View], store: str) -> Primary:
     return _of_most(
-        pages, Place.TRACKER_PAGE if key_input.key == HA_KEY else Place.RING_PAGE, store, key_input.skew
+        pages, Place.TRACKER_PAGE if inputs.key == HA_KEY else Place.RING_PAGE, store, inputs.skew
     )
 
 
@@ -114,19 +114,17 @@ def _of_most(views: list[View], place: Place, store: str, skew: float | None) ->
     )
 
 
-def is_by_pages(key_input: KeyInput, primary: Primary) -> bool:
+def is_by_pages(inputs: KeyInput, primary: Primary) -> bool:
     """Whether the primary store could not be read, so that only the processes' pages of it remain."""
-    return primary.store in key_input.failed and primary.source.place not in (Place.NOWHERE, Place.STORE)
+    return primary.store in inputs.failed and primary.source.place not in (Place.NOWHERE, Place.STORE)
 
 
-def unhealthy_by_pages(key_input: KeyInput, limit: Limit) -> frozenset[str]:
+def unhealthy_by_pages(inputs: KeyInput, limit: Limit) -> frozenset[str]:
     """Ids of the members that most ring pages call unhealthy, by the processes' own limit, which may be
     another than ours. A page that its own heartbeat column contradicts does not count.
     """
     pages = [
-        page
-        for page in key_input.pages
-        if page.known and page.content is not None and not page.recently_started
+        page for page in inputs.pages if page.known and page.content is not None and not page.recently_started
     ]
     return called(
         pages,
@@ -136,14 +134,14 @@ def unhealthy_by_pages(key_input: KeyInput, limit: Limit) -> frozenset[str]:
     )
 
 
-def speaks(key_input: KeyInput, store: str) -> bool:
+def is_source(inputs: KeyInput, store: str) -> bool:
     """Whether the store that is the primary was read."""
-    return key_input.store_known and _is_of_store(key_input, store)
+    return inputs.store_known and _is_of_store(inputs, store)
 
 
-def _is_of_store(key_input: KeyInput, store: str) -> bool:
+def _is_of_store(inputs: KeyInput, store: str) -> bool:
     """Whether the store that is read is the primary; of a key without clients, unless the fleet left it."""
-    return store == key_input.store_kind or (not store and key_input.fleet != "memberlist")
+    return store == inputs.store_kind or (not store and inputs.fleet != "memberlist")
 
 
 def _emptied(value: Stored | None) -> Stored:
@@ -152,13 +150,13 @@ def _emptied(value: Stored | None) -> Stored:
     return PartitionRing(MappingProxyType({})) if isinstance(value, PartitionRing) else MappingProxyType({})
 
 
-def _believed(views: Iterable[View], key_input: KeyInput) -> list[View]:
+def _believed(views: Iterable[View], inputs: KeyInput) -> list[View]:
     """The views that count: of processes that have not just started, with right clocks, and not behind the
     rest. Where no view is like that, the best there are.
     """
     having = [view for view in views if view.known and view.content is not None]
     grown = [view for view in having if not view.recently_started] or having
     return fresh(
-        [view for view in grown if not is_skewed(view.read_at, key_input.skew, view.now)] or grown,
-        key_input.settings.period,
+        [view for view in grown if not is_skewed(view.read_at, inputs.skew, view.now)] or grown,
+        inputs.settings.period,
     )

@@ -45,52 +45,44 @@ class Times:
     now: float
 
 
-def compare_views(key_input: KeyInput, primary: Primary, standing: Standing, times: Times) -> ComparedViews:
+def compare_views(inputs: KeyInput, primary: Primary, standing: Standing, times: Times) -> ComparedViews:
     """Judge all views and, where there is a secondary, what it lacks. Only views of the same cycle are
     compared; what a kept view lacked counts until it is read again.
     """
-    other = kv_clients.secondary_of(key_input.clients, primary.store)
+    other = kv_clients.secondary_of(inputs.clients, primary.store)
     content = content_of(primary.value) if primary.value is not None else None
-    found = (
-        {} if content is None else _compared(key_input, content, other, Moment(primary.clock, times.period))
-    )
-    store = () if other == "memberlist" else (_stored(key_input, content, f"store {other}"),)
-    found, doubts = settle(found, standing, times.now, times.period, unread_of(store or key_input.copies))
-    elections = _elections(key_input, standing, times)
+    found = {} if content is None else _compared(inputs, content, other, Moment(primary.clock, times.period))
+    store = () if other == "memberlist" else (_stored(inputs, content, f"store {other}"),)
+    found, doubts = settle(found, standing, times.now, times.period, unread_of(store or inputs.copies))
+    elections = _elections(inputs, standing, times)
     found, then = carry(
-        key_input.key,
-        (*key_input.copies, *store),
-        found,
-        replace(standing, doubts=doubts, failovers=elections),
+        inputs.key, (*inputs.copies, *store), found, replace(standing, doubts=doubts, failovers=elections)
     )
     passing = under_way(elections, times.now, times.period)
-    shown = (v for v in key_input.pages if v.value is not None or not v.known)
+    shown = (v for v in inputs.pages if v.value is not None or not v.known)
     pages = judge_views("ring", _apart(shown, passing), times.timeout, {}, _of_store(primary))
     against = found if other == "memberlist" else {}
-    copies = judge_views("gossip", _apart(key_input.copies, passing), times.timeout, against)
-    if key_input.key == HA_KEY:
-        then = replace(then, diverged=diverged_entries(key_input.copies, copies, standing.diverged, passing))
+    copies = judge_views("gossip", _apart(inputs.copies, passing), times.timeout, against)
+    if inputs.key == HA_KEY:
+        then = replace(then, diverged=diverged_entries(inputs.copies, copies, standing.diverged, passing))
         copies = with_entries(copies, then.diverged, then.uncovered)
     differing = _distinct(pages + copies)
-    pages, copies = (
-        _with_earlier(key_input.pages, pages, key_input),
-        _with_earlier(key_input.copies, copies, key_input),
-    )
+    pages, copies = _with_earlier(inputs.pages, pages, inputs), _with_earlier(inputs.copies, copies, inputs)
     if content is None or not other:
         secondary = None
     elif other == "memberlist":
         unsure = {name for name, entries in then.uncovered.items() if entries}
-        secondary = _union(other, key_input.key, [(v.target, v.against, v.judged) for v in copies], unsure)
+        secondary = _union(other, inputs.key, [(v.target, v.against, v.judged) for v in copies], unsure)
     else:
-        secondary = _union(other, key_input.key, [(name, c, True) for name, c in found.items()], set())
-    if secondary is not None and is_by_pages(key_input, primary):
+        secondary = _union(other, inputs.key, [(name, c, True) for name, c in found.items()], set())
+    if secondary is not None and is_by_pages(inputs, primary):
         secondary = replace(secondary, by_pages=True)
     return ComparedViews(pages + copies, differing, secondary, then)
 
 
-def _elections(key_input: KeyInput, standing: Standing, times: Times) -> Failovers:
+def _elections(inputs: KeyInput, standing: Standing, times: Times) -> Failovers:
     """The failovers of the HA tracker that only some views have."""
-    views = (*key_input.pages, *key_input.copies) if key_input.key == HA_KEY else ()
+    views = (*inputs.pages, *inputs.copies) if inputs.key == HA_KEY else ()
     return failovers(views, standing.failovers, times.now, times.period)
 
 
@@ -105,22 +97,22 @@ def _of_store(primary: Primary) -> View | None:
     return View(primary.source.place, primary.value, clock=primary.clock)
 
 
-def _stored(key_input: KeyInput, primary: Content | None, name: str) -> View:
+def _stored(inputs: KeyInput, primary: Content | None, name: str) -> View:
     """The store as a view with HA entries in turns: without those that the primary's copy, itself read in
     turns, did not show this time.
     """
-    unread = frozenset[str]().union(*(v.unread for v in key_input.copies))
+    unread = frozenset[str]().union(*(v.unread for v in inputs.copies))
     return View(name, None, known=False, unread=unread.difference(primary or ()))
 
 
 def _with_earlier(
-    views: Iterable[View], judged: tuple[ViewFacts, ...], key_input: KeyInput
+    views: Iterable[View], judged: tuple[ViewFacts, ...], inputs: KeyInput
 ) -> tuple[ViewFacts, ...]:
     """Put an earlier reading in the place of a view that was not due. Put it beside one that failed, which it
     replaces until the next turn.
     """
     waiting = {v.target for v in views if not v.had_turn}
-    pairs = ((view, key_input.earlier.get((view.kind, view.target))) for view in judged)
+    pairs = ((view, inputs.earlier.get((view.kind, view.target))) for view in judged)
     return tuple(
         view
         if earlier is None or view.known
@@ -136,18 +128,18 @@ def _distinct(views: tuple[ViewFacts, ...]) -> Mapping[str, int]:
     return MappingProxyType({kind: distinct(v for v in views if v.kind == kind) for kind in kinds})
 
 
-def _compared(key_input: KeyInput, primary: Content, other: str, at: Moment) -> dict[str, Comparison]:
+def _compared(inputs: KeyInput, primary: Content, other: str, at: Moment) -> dict[str, Comparison]:
     """Compare every view of the secondary that was read: gossip copies by process, or the store."""
     if other == "memberlist":
-        at = replace(at, delivered=delivered(v.content for v in key_input.pages if v.content))
+        at = replace(at, delivered=delivered(v.content for v in inputs.pages if v.content))
         return {
             v.target: compare(_less(primary, v.unread), v.content, view_name(v.target), at)
-            for v in key_input.copies
+            for v in inputs.copies
             if v.known
         }
-    if not other or other != key_input.store_kind or not key_input.store_known:
+    if not other or other != inputs.store_kind or not inputs.store_known:
         return {}
-    stored = content_of(key_input.store) if key_input.store is not None else None
+    stored = content_of(inputs.store) if inputs.store is not None else None
     return {f"store {other}": compare(primary, stored, f"store {other}", at)}
 
 

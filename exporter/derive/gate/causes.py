@@ -87,7 +87,7 @@ def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def warned(findings: Iterable[Finding], checks: Iterable[Check], phase: Phase | None) -> tuple[Finding, ...]:
     """Add what only failing checks find in this phase."""
     found = list(findings)
-    failing = {check.id: check for check in checks if check.verdict is Verdict.FAILS}
+    failing = {check.id: check for check in checks if check.verdict is Verdict.FAILED}
     named = {finding.id for finding in found}
     found += [
         Finding(
@@ -108,7 +108,7 @@ def together(lists: Iterable[tuple[Finding, ...]]) -> tuple[Finding, ...]:
 
 def explained(check: Check, found: Iterable[str]) -> Check:
     """Give a check that did not pass the cause that explains it, and the advice for that cause."""
-    if check.verdict is Verdict.HOLDS:
+    if check.verdict is Verdict.PASSED:
         return check
     cause = next((c for c in CAUSES if c.id in found and check.id in c.effects and c.id in ADVICE), None)
     if cause is None:

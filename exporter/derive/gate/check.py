@@ -62,13 +62,13 @@ class Registered:
         """The check with a verdict by its answer."""
         culprits, missing = tuple(answer.wrong), tuple(answer.unknown)
         if culprits:
-            return self._with_verdict(Verdict.FAILS, answer, culprits)
+            return self._with_verdict(Verdict.FAILED, answer, culprits)
         if missing or answer.nothing:
             listed = missing or ((answer.nothing,) if answer.nothing else ())
-            passed = self._with_verdict(Verdict.HOLDS, answer)
+            passed = self._with_verdict(Verdict.PASSED, answer)
             return _unknown(passed, listed, vacuous=not missing)
         good = answer.good if isinstance(answer.good, tuple) else (answer.good,)
-        return self._with_verdict(Verdict.HOLDS, answer, evidence=good)
+        return self._with_verdict(Verdict.PASSED, answer, evidence=good)
 
     def _with_verdict(
         self,
@@ -107,7 +107,7 @@ def covered(check: Check, universe: Universe) -> Check:
     sources = RESTS_ON.get(check.id, FROM_METRICS)
     parts = ((source, universe[source]) for source in sources)
     looked = tuple(Covered(s.value, part.of - len(part.missing), part.of, part.since) for s, part in parts)
-    if check.verdict is Verdict.HOLDS:
+    if check.verdict is Verdict.PASSED:
         if missing := universe.missing(sources):
             return _unknown(check, missing, covered=looked, evidence=())
         if not universe[METRICS].of:

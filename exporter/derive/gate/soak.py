@@ -153,8 +153,8 @@ def carried(check: Check, old: Check | None, readings: Reads, at: float) -> Chec
     few = about and about <= readings.missed and FEW * len(about) <= readings.of
     if few and (began is not None or (old and about.isdisjoint(_about(old) or about))):
         evidence = (Looked(LookedKind.READ_BEFORE, culprits=check.culprits[:5]),)
-        check = replace(check, verdict=Verdict.HOLDS, evidence=evidence, culprits=(), vacuous=False)
-    if check.verdict is not Verdict.HOLDS:
+        check = replace(check, verdict=Verdict.PASSED, evidence=evidence, culprits=(), vacuous=False)
+    if check.verdict is not Verdict.PASSED:
         return _pausing(check, old, readings, at)
     looks = old.looks + 1 if old and began is not None else 0
     return replace(check, since=at if began is None else began, looks=looks)
@@ -175,7 +175,7 @@ def _pausing(check: Check, old: Check | None, readings: Reads, at: float) -> Che
     if check.id == ANSWER and _about(check):
         return check
     first = old.wavered is None or at - old.wavered > readings.soak
-    keeps = old.verdict is Verdict.HOLDS and first
+    keeps = old.verdict is Verdict.PASSED and first
     check = replace(check, wavered=at)  # from here on a soak must pass before the next one is excused
     return replace(check, paused=began, looks=old.looks) if keeps else check
 

@@ -61,7 +61,7 @@ def _is_judged(rule: Rule, migration: Migration) -> bool:
 
 
 def _unasked(rule: Rule, migration: Migration, rules: Rules) -> Step:
-    return Step(rule.name, False, Verdict.FAILS, (), "ahead", rules.soak, migration=migration.name)
+    return Step(rule.name, False, Verdict.FAILED, (), "ahead", rules.soak, migration=migration.name)
 
 
 def _following(migration: Migration, verdicts: Mapping[str, Verdict], evidence: Evidence) -> str:
@@ -80,9 +80,9 @@ def _following_of_groups(verdicts: Mapping[str, Verdict], evidence: Evidence) ->
     if evidence.is_part:
         return ""
     for check, step in _PATHS:
-        if verdicts[check] is not Verdict.FAILS:  # where it is unknown, so is the next step
-            return step if verdicts[check] is Verdict.HOLDS else ""
-    remains = verdicts["old-group-left"] is Verdict.FAILS
+        if verdicts[check] is not Verdict.FAILED:  # where it is unknown, so is the next step
+            return step if verdicts[check] is Verdict.PASSED else ""
+    remains = verdicts["old-group-left"] is Verdict.FAILED
     runs = any(target.group == evidence.rules.leaving for target in evidence.up)
     return "finish-read-write" if remains or runs else ""
 
@@ -116,12 +116,12 @@ def _judge(
     checks = tuple(sorted(timed, key=lambda check: bool(check.cause)))  # what is an effect comes last
     verdict = _overall(checks)
     passed_from = max((check.since or evidence.now.at for check in checks), default=evidence.now.at)
-    soaked = evidence.now.at - passed_from if verdict is Verdict.HOLDS else 0.0
+    soaked = evidence.now.at - passed_from if verdict is Verdict.PASSED else 0.0
     looks = min((check.looks for check in checks), default=0)
-    if evidence.is_part and verdict is Verdict.HOLDS:
+    if evidence.is_part and verdict is Verdict.PASSED:
         verdict = Verdict.UNKNOWN  # the remaining parts may differ
     enough = soaked >= evidence.rules.soak and (looks >= soak.LEAST_LOOKS or not evidence.rules.soak)
-    is_open = verdict is Verdict.HOLDS and enough
+    is_open = verdict is Verdict.PASSED and enough
     since = (
         (was.open_since if was and was.open and not previous.broken else evidence.now.at) if is_open else None
     )
@@ -159,9 +159,9 @@ def _failed(check: Check) -> Finding:
 
 def _overall(checks: tuple[Check, ...]) -> Verdict:
     verdicts = {check.verdict for check in checks}
-    if Verdict.FAILS in verdicts:
-        return Verdict.FAILS
-    return Verdict.HOLDS if verdicts == {Verdict.HOLDS} else Verdict.UNKNOWN
+    if Verdict.FAILED in verdicts:
+        return Verdict.FAILED
+    return Verdict.PASSED if verdicts == {Verdict.PASSED} else Verdict.UNKNOWN
 
 
 def nothing_read(migration: str = "") -> Evidence:

@@ -19,11 +19,11 @@ SMALL = 0.5  # a process that lists this part of its cluster or less lists too l
 
 @dataclass(frozen=True, slots=True)
 class Lists:
-    """The member lists by process. `sees` names the processes with a member in each list, `alive` all members
-    in state alive. `steady` are the processes with an identified member that did not start recently.
+    """The member lists by process. `listed` names the processes with a member in each list, `alive` all
+    members in state alive. `steady` are the processes with an identified member that did not start recently.
     """
 
-    sees: Mapping[str, frozenset[str]]
+    listed: Mapping[str, frozenset[str]]
     alive: Mapping[str, frozenset[str]]
     steady: frozenset[str]
 
@@ -50,7 +50,7 @@ def components(lists: Lists, judged: set[str]) -> Components:
         firm, loose = loose[:1] or found, loose[1:]
     for some in loose:
         _attach(next(iter(some)), firm, lists)
-    rest = [name for name in lists.sees if not any(name in some for some in (*found, *firm))]
+    rest = [name for name in lists.listed if not any(name in some for some in (*found, *firm))]
     apart = [name for name in rest if not _attach(name, firm, lists)]
     firm += _overlapping(apart, lists)
     counted = [some for some in firm if len(some) > 1 or some <= judged] or firm
@@ -63,7 +63,7 @@ def _mutual(lists: Lists) -> list[set[str]]:
     together: they list themselves in it, and so each other.
     """
     same: dict[frozenset[str], set[str]] = {}
-    for name, listed in lists.sees.items():
+    for name, listed in lists.listed.items():
         if name in lists.steady and name in listed:
             same.setdefault(listed, set()).add(name)
     waiting = list(same.items())
@@ -88,14 +88,14 @@ def _doubts(groups: list[set[str]], lists: Lists) -> set[str]:
         return set()
     single = {name for some in groups if len(some) == 1 for name in some}
     steady = set().union(*groups)
-    listed = {name: {viewer for viewer in steady if name in lists.sees[viewer]} - {name} for name in single}
-    return {name for name in single if listed[name] or (lists.sees[name] & steady) - {name}}
+    listed = {name: {viewer for viewer in steady if name in lists.listed[viewer]} - {name} for name in single}
+    return {name for name in single if listed[name] or (lists.listed[name] & steady) - {name}}
 
 
 def _attach(name: str, groups: list[set[str]], lists: Lists) -> bool:
     """Put a process to those that it lists most of, or that list it; False where there are none."""
     counts = [
-        len(lists.sees[name] & some) or sum(1 for other in some if name in lists.sees.get(other, ()))
+        len(lists.listed[name] & some) or sum(1 for other in some if name in lists.listed.get(other, ()))
         for some in groups
     ]
     if not any(counts):
@@ -124,9 +124,9 @@ def short(groups: Components, lists: Lists) -> Mapping[str, ShortList]:
     short_lists: dict[str, ShortList] = {}
     for cluster in groups.clusters:
         peers = (lists.steady & set(cluster)) - groups.doubts
-        lacking = {listed: peers - listed for listed in {lists.sees[name] for name in peers}}
+        lacking = {listed: peers - listed for listed in {lists.listed[name] for name in peers}}
         for name in sorted(peers):
-            if lacks := lacking[lists.sees[name]] - {name}:
+            if lacks := lacking[lists.listed[name]] - {name}:
                 short_lists[name] = ShortList(len(peers) - len(lacks), len(peers), lacks)
     return MappingProxyType(short_lists)
 

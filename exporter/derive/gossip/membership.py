@@ -129,7 +129,7 @@ def _ages_by_metrics(keys: Iterable[KeyFacts], having: Collection[str]) -> dict[
         newest = nsmallest(2, ((max(0.0, m.age), m.target) for m in key.members if m.age is not None))
         for view in key.views:
             if view.kind == "metrics" and view.staleness is not None and view.target in having:
-                ages = [age for age, whose in newest if whose != view.target]
+                ages = [age for age, target in newest if target != view.target]
                 if ages:
                     age = ages[0] + view.staleness
                     found[view.target] = min(age, found.get(view.target, age))
@@ -162,10 +162,10 @@ def judge_gossip(
     ids = {identity.target: identity for identity in identities}
     judged = {t.name for t in all_targets if not t.recently_started}
     members = {name: ids[name].member for name in having if name in ids}
-    sees = _listed_by_each(having, [ids[name] for name in having if name in ids])
+    lists_of = _listed_by_each(having, [ids[name] for name in having if name in ids])
     steady = frozenset(judged & {name for name, own in members.items() if own})
     alive = {name: census_of(gossip.members).alive for name, gossip in having.items()}
-    lists = Lists(sees, alive, steady)
+    lists = Lists(lists_of, alive, steady)
     found = components(lists, judged)
     unknown, namesakes = _unknown_members(having, ids.values(), rules)
     configs = {target.name: target.config for target in all_targets if target.up and target.config}
@@ -177,7 +177,7 @@ def judge_gossip(
         short=short(found, lists),
         unknown=unknown,
         namesakes=namesakes,
-        absent=_absent(sees, steady),
+        absent=_absent(lists_of, steady),
         unidentified=tuple(sorted(name for name in having if not members.get(name))),
         unknown_keys=tuple(unused),
         foreign_keys=tuple(key for key, foreign in unused.items() if foreign),
@@ -218,16 +218,16 @@ def _listed_in(census: Census, spots: Mapping[str, Spot]) -> frozenset[str]:
     return frozenset(target for target, spot in spots.items() if spot in census.spots)
 
 
-def _absent(sees: Mapping[str, frozenset[str]], judged: frozenset[str]) -> tuple[str, ...]:
+def _absent(lists_of: Mapping[str, frozenset[str]], judged: frozenset[str]) -> tuple[str, ...]:
     """Processes with memberlist that no other process lists, where another process exists."""
-    if len(sees) < 2:
+    if len(lists_of) < 2:
         return ()
     return tuple(
         sorted(
             name
-            for name in sees
+            for name in lists_of
             if name in judged
-            and not any(name in listed_there for viewer, listed_there in sees.items() if viewer != name)
+            and not any(name in listed_there for viewer, listed_there in lists_of.items() if viewer != name)
         )
     )
 

@@ -97,7 +97,7 @@ def plan_of(snapshot: Snapshot, migration: Migration, step: str) -> Plan:
         back=migration.rollback.text,
         back_safe=migration.rollback.safe,
         unread=tuple(t.name for t in snapshot.targets if not t.up or t.config is None),
-        restarts_seen=tuple(t.away for t in snapshot.targets if t.away is not None),
+        restart_durations=tuple(t.away for t in snapshot.targets if t.away is not None),
         watched=FOLLOWING.get(step, ""),
         warnings=migration.warnings,
         risks=migration.risks,
@@ -127,7 +127,7 @@ def _with_gate(plan: Plan, migration: Migration) -> Plan:
     found: Step | None = next((one for one in migration.steps if one.name == plan.step), None)
     if found is None:
         return plan
-    wrong = {check.id for check in found.checks if check.verdict is not Verdict.HOLDS}
+    wrong = {check.id for check in found.checks if check.verdict is not Verdict.PASSED}
     begun = wrong == {f"clients-{plan.phase.label}"}
     return replace(plan, gate=found.answer, headline=found.headline, is_begun=begun)
 

@@ -26,7 +26,7 @@ def advanced(before: Timeline, snapshot: Snapshot) -> Timeline:
     ended = [replace(span, ended=at) for key, span in before.lasting.items() if key not in lasting]
     for key, value in now.items():
         if key not in lasting:
-            lasting[key] = Span(*key, value, at, seen=not first)
+            lasting[key] = Span(*key, value, at, start_observed=not first)
     if before.at is not None and at - before.at > GAP:
         ended.append(Span(Track.GAP, "exporter", "not watched", before.at, at))
     return Timeline(
@@ -64,10 +64,10 @@ def _of_migration(one: Migration) -> Iterator[tuple[Subject, str]]:
 def _of_step(step: Step) -> Iterator[tuple[Subject, str]]:
     yield (Track.GATE, step.title), step.answer
     for check in step.checks:
-        if check.verdict is not Verdict.HOLDS:
+        if check.verdict is not Verdict.PASSED:
             yield (
                 (Track.CHECK, f"{step.title} {check.id}"),
-                "failed" if check.verdict is Verdict.FAILS else "unknown",
+                "failed" if check.verdict is Verdict.FAILED else "unknown",
             )
 
 

@@ -42,14 +42,14 @@ def report_out(snapshot: Snapshot, timeline: Timeline, version: str, config: str
 
 
 def _span(span: Span) -> SpanOut:
-    return SpanOut(span.track.value, span.subject, span.value, span.began, span.ended, span.seen)
+    return SpanOut(span.track.value, span.subject, span.value, span.began, span.ended, span.start_observed)
 
 
 def _opened(spans: Iterable[Span]) -> Iterator[OpenedOut]:
     """Each time a gate opened, with the checks that passed last before it."""
     known = tuple(spans)
     for gate in known:
-        if gate.track is Track.GATE and gate.value == "open" and gate.seen:
+        if gate.track is Track.GATE and gate.value == "open" and gate.start_observed:
             since = _closed_since(gate, known)
             checks = [one for one in known if _is_check_of(gate, one) and since <= (one.ended or 0.0)]
             last = max((one.ended or 0.0 for one in checks), default=0.0)

@@ -57,9 +57,9 @@ class CheckRow:
     remedy: str = ""
 
 
-_WORDS: Final = {Verdict.HOLDS: "passed", Verdict.FAILS: "failed", Verdict.UNKNOWN: "unknown"}
-_IN_PART: Final = {Verdict.HOLDS: "passed in this part", Verdict.UNKNOWN: "nothing in this part to check"}
-_ORDER: Final = {Verdict.FAILS: 0, Verdict.UNKNOWN: 1, Verdict.HOLDS: 2}
+_WORDS: Final = {Verdict.PASSED: "passed", Verdict.FAILED: "failed", Verdict.UNKNOWN: "unknown"}
+_IN_PART: Final = {Verdict.PASSED: "passed in this part", Verdict.UNKNOWN: "nothing in this part to check"}
+_ORDER: Final = {Verdict.FAILED: 0, Verdict.UNKNOWN: 1, Verdict.PASSED: 2}
 
 
 def task(step: str) -> str:
@@ -73,7 +73,7 @@ def word_of(step: Step) -> tuple[str, str]:
         return "open", "open"
     if step.verdict is Verdict.UNKNOWN:
         return "unknown", "unknown"
-    return ("wait", "waiting") if step.verdict is Verdict.HOLDS else ("closed", "closed")
+    return ("wait", "waiting") if step.verdict is Verdict.PASSED else ("closed", "closed")
 
 
 def withheld(snapshot: Snapshot) -> GoNoGo:
@@ -139,7 +139,7 @@ def _waits_for(step: Step, migration: Migration) -> bool:
 
 def _failing(step: Step) -> set[str]:
     """The checks that fail, without those that fail because a process is away for a moment."""
-    failing = (check for check in step.checks if check.verdict is Verdict.FAILS)
+    failing = (check for check in step.checks if check.verdict is Verdict.FAILED)
     return {c.id for c in failing if c.id != "targets-answer" and c.cause != "process-down"}
 
 
@@ -160,10 +160,10 @@ def is_warned(snapshot: Snapshot) -> bool:
 
 def judged(step: Step, warned: bool = False, *, part: bool = False) -> GoNoGo:
     """The answer for one step, whatever its age. In a shard's part only failed checks decide."""
-    if part and step.verdict is not Verdict.FAILS:
+    if part and step.verdict is not Verdict.FAILED:
         return _of_a_part(step)
-    bad = [check for check in step.checks if check.verdict is not Verdict.HOLDS]
-    fails = sum(1 for check in bad if check.verdict is Verdict.FAILS)
+    bad = [check for check in step.checks if check.verdict is not Verdict.PASSED]
+    fails = sum(1 for check in bad if check.verdict is Verdict.FAILED)
     blind = len(bad) - fails
     what = task(step.name)
     if step.open:
@@ -171,7 +171,7 @@ def judged(step: Step, warned: bool = False, *, part: bool = False) -> GoNoGo:
         if warned:
             return GoNoGo("wait", "OPEN, BUT", f"read the warnings and risks before you {what}.", held, step)
         return GoNoGo("open", "GO ON", f"You may {what}.", held, step)
-    if step.verdict is Verdict.HOLDS:
+    if step.verdict is Verdict.PASSED:
         share = min(1.0, step.soaked_for / step.soak) if step.soak else None
         left = span(ceil(max(0.0, step.soak - step.soaked_for)))
         return GoNoGo(
@@ -209,7 +209,7 @@ def check_rows(
 
 def _in_part(row: CheckRow) -> CheckRow:
     """A check that passed in one part may fail in all, and is not shown as passed."""
-    if row.check.verdict is Verdict.HOLDS or row.check.vacuous:
+    if row.check.verdict is Verdict.PASSED or row.check.vacuous:
         return replace(row, tone="none", word=_IN_PART[row.check.verdict])
     return row
 

@@ -100,7 +100,7 @@ def blamed(key: KeyFacts, check: str, snapshot: Snapshot) -> bool:
     """Whether a check of the gate names this key: the page has no limits of its own."""
     checks_of_id = (found for step in snapshot.steps for found in step.checks if found.id == check)
     found = next(checks_of_id, None)
-    if found is None or found.verdict is not Verdict.FAILS:
+    if found is None or found.verdict is not Verdict.FAILED:
         return False
     return any(culprit.key == key.key for culprit in found.culprits)
 

@@ -231,7 +231,7 @@ def _listed(finding: Finding) -> Names:
 
 def _evidence(finding: Finding) -> str:
     """What a check found."""
-    verdict = Verdict.UNKNOWN if finding.kind is FindingKind.CHECK_UNKNOWN else Verdict.FAILS
+    verdict = Verdict.UNKNOWN if finding.kind is FindingKind.CHECK_UNKNOWN else Verdict.FAILED
     return checks.paragraph(verdict, finding.culprits, finding.looked)
 
 

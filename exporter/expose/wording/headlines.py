@@ -90,8 +90,8 @@ def _users_of_the_store(step: Step, migration: Migration, now: Snapshot) -> tupl
 
 
 def _partly(step: Step, share: Share) -> str:
-    failed = sum(1 for check in step.checks if check.verdict is not Verdict.HOLDS and not check.vacuous)
-    word = "Closed" if step.verdict is Verdict.FAILS else "Unknown"
+    failed = sum(1 for check in step.checks if check.verdict is not Verdict.PASSED and not check.vacuous)
+    word = "Closed" if step.verdict is Verdict.FAILED else "Unknown"
     found = (
         f"{failed} of {len(step.checks)} checks have not passed in it"
         if failed
@@ -109,8 +109,8 @@ def _of_gate(step: Step, at: float) -> str:
     if step.place in _PLACED:
         return _PLACED[step.place]
     verdicts = Counter(check.verdict for check in step.checks)
-    if verdicts[Verdict.FAILS] or verdicts[Verdict.UNKNOWN]:
-        return bad(step.answer, verdicts[Verdict.FAILS], verdicts[Verdict.UNKNOWN], len(step.checks))
+    if verdicts[Verdict.FAILED] or verdicts[Verdict.UNKNOWN]:
+        return bad(step.answer, verdicts[Verdict.FAILED], verdicts[Verdict.UNKNOWN], len(step.checks))
     text = soaking(step.soaked_for, step.soak)
     if step.broken is None or step.broken_at is None:
         return text

@@ -164,7 +164,8 @@ class Plan:
     spare: tuple[Spare, ...] = ()
     runtime_seconds: float | None = None
     settle_seconds: float = 0.0  # after each restart
-    restarts_seen: tuple[float, ...] = ()  # how long each process that was restarted did not answer, seconds
+    restart_durations: tuple[float, ...] = ()
+    """How long each process that was restarted did not answer, seconds."""
     soak_seconds: float = 0.0
     shortcut: tuple[Lost, ...] | None = None  # None: no guide has one here
     back: str = ""

@@ -22,8 +22,8 @@ class Track(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One state from `began` to `ended`, our clock; `None`: it lasts. `subject` is what has it. `seen` is
-    true if the exporter observed its begin, after its first cycle.
+    """One state from `began` to `ended`, our clock; `None`: it lasts. `subject` is what has it.
+    `start_observed` is true if the exporter observed its begin, after its first cycle.
     """
 
     track: Track
@@ -31,7 +31,7 @@ class Span:
     value: str
     began: float
     ended: float | None = None
-    seen: bool = True
+    start_observed: bool = True
 
 
 Lag = tuple[str, float, float]  # key, time, seconds

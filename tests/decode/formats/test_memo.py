@@ -18,7 +18,7 @@ from exporter.decode.value import decode_value
 from exporter.errors import DecodeError
 from exporter.model.entry import Tokens
 from exporter.model.pages import Ring
-from exporter.products.ring_pages import holds_partitions
+from exporter.products.ring_pages import has_partitions
 from tests.decode.pages import varint
 from tests.decode.recorded import answers
 
@@ -34,7 +34,7 @@ def test_recorded_rings_are_the_same_with_and_without(shared: Path) -> None:
     memo, seen = Memo(), 0
     for answer in answers(shared):
         key = answer.query("downloadKey")
-        if key and not holds_partitions(key):
+        if key and not has_partitions(key):
             assert decode_value(key, answer.body, memo=memo) == decode_value(key, answer.body), answer.where
             seen += 1
         elif answer.page.endswith("/ring") and answer.body.startswith(b"{"):

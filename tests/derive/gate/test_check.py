@@ -50,7 +50,7 @@ def test_who_has_mixed_primaries_is_told_to_stop_and_never_to_follow(change: Cha
     fleet = Fleet()
     change(fleet)
     found = _found(fleet.look(), name)
-    assert found.verdict is Verdict.FAILS
+    assert found.verdict is Verdict.FAILED
     assert found.remedy == ADVICE["primaries-mixed"].text
     assert "store with the complete rings" in found.remedy
     assert "follow." not in found.remedy
@@ -98,7 +98,7 @@ def test_no_member_is_forgotten_while_it_may_be_complete_elsewhere(change: Chang
     seen = fleet.look()
     for name in ("members-healthy", "no-ghosts"):
         found = _found(seen, name)
-        assert found.verdict is Verdict.FAILS
+        assert found.verdict is Verdict.FAILED
         assert found.cause == cause
         assert ("forget no member" in found.remedy.lower()) is bool(cause)
         assert ("on the ring page" in found.remedy) is not bool(cause)

@@ -79,7 +79,7 @@ def _check(seen: Snapshot, name: str) -> Check:
 )
 def test_what_was_not_looked_at_makes_a_check_unknown_by_name(change: Change, name: str, named: str) -> None:
     fleet = _fleet()
-    assert _check(fleet.look(beat=True), name).verdict is Verdict.HOLDS
+    assert _check(fleet.look(beat=True), name).verdict is Verdict.PASSED
     change(fleet)
     check = _check(fleet.look(), name)
     assert check.verdict is Verdict.UNKNOWN
@@ -91,7 +91,7 @@ def test_a_ring_that_a_process_says_is_not_running_is_not_missed() -> None:
     fleet = _fleet()
     fleet.processes[0].pages[COMPACTOR] = None
     fleet.processes[0].notices = frozenset({PAGES[COMPACTOR]})
-    assert _check(fleet.look(), "members-healthy").verdict is Verdict.HOLDS
+    assert _check(fleet.look(), "members-healthy").verdict is Verdict.PASSED
 
 
 def test_each_check_that_passes_says_how_much_it_looked_at() -> None:
@@ -110,7 +110,7 @@ def test_the_table_names_checks_that_there_are_and_every_check_rests_on_metrics(
 
 def test_nothing_is_known_without_a_process() -> None:
     for name, one in STEPS_OF:
-        assert Verdict.HOLDS not in {check.verdict for check in blank(name, one).checks}
+        assert Verdict.PASSED not in {check.verdict for check in blank(name, one).checks}
 
 
 LIFECYCLERS = ("ingester-lifecycler", "compactor-lifecycler")

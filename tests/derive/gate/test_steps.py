@@ -220,7 +220,7 @@ def test_nothing_is_open_when_nobody_answers() -> None:
         process.up = False
     seen = fleet.look()
     assert not [step.name for step in seen.steps if step.open]
-    assert {c.verdict for step in seen.steps for c in step.checks} <= {Verdict.FAILS, Verdict.UNKNOWN}
+    assert {c.verdict for step in seen.steps for c in step.checks} <= {Verdict.FAILED, Verdict.UNKNOWN}
 
 
 def test_every_step_of_the_design_is_there_once() -> None:

@@ -281,7 +281,7 @@ def test_the_time_of_a_plan_has_the_restarts_that_were_seen(*, seen: bool) -> No
         made.look(20.0)
     snapshot = made.look()
     (plan,) = plans_of(snapshot, "rings")
-    assert [round(seconds) for seconds in plan.restarts_seen] == ([40] if seen else [])
+    assert [round(seconds) for seconds in plan.restart_durations] == ([40] if seen else [])
     told = [line for line in plan_restarts.time(plan) if "restarted" in line]
     assert len(told) == seen
     assert all(line.startswith("1 process was restarted: answering again after 40 s") for line in told)

@@ -27,7 +27,7 @@ def test_a_phase_ends_where_the_next_one_begins() -> None:
     assert spans(second, Track.PHASE) == [("mirroring", True), ("switched", False)]
     (ended, lasting) = (s for s in second.spans if (s.track, s.subject) == (Track.PHASE, "rings"))
     assert ended.ended == lasting.began == snapshot.at
-    assert (ended.seen, lasting.seen) == (False, True)
+    assert (ended.start_observed, lasting.start_observed) == (False, True)
 
 
 def test_the_same_state_in_the_next_cycle_is_the_same_span() -> None:

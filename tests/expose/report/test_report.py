@@ -40,7 +40,7 @@ def test_a_gate_that_opened_names_the_check_that_was_last() -> None:
     assert [(one.step, one.opened_at, one.last_checks) for one in report.opened] == [
         ("rings/switch-primary", 40.0, ("lag",))
     ]
-    before = report_out(snapshot(), timeline(CHECK, replace(OPEN, seen=False)), "1.0", "")
+    before = report_out(snapshot(), timeline(CHECK, replace(OPEN, start_observed=False)), "1.0", "")
     assert before.opened == ()
 
 

@@ -24,14 +24,14 @@ def check(verdict: Verdict, evidence: tuple[Looked, ...] = (), culprits: tuple[C
 TOLD: list[tuple[str, Check, str, str]] = [
     (
         "what holds says what was looked at",
-        check(Verdict.HOLDS, LAG),
+        check(Verdict.PASSED, LAG),
         "At most 2 s, limit 30 s and one heartbeat period.",
         "",
     ),
-    ("one culprit", check(Verdict.FAILS, (), MANY[:1]), "p-0 (timeout)", ""),
+    ("one culprit", check(Verdict.FAILED, (), MANY[:1]), "p-0 (timeout)", ""),
     (
         "twelve of them",
-        check(Verdict.FAILS, (), MANY),
+        check(Verdict.FAILED, (), MANY),
         f"{'; '.join(f'p-{n} (timeout)' for n in range(10))} and 2 more",
         "12 found.",
     ),
@@ -54,11 +54,11 @@ def test_a_check_in_words(name: str, said: Check, evidence: str, heading: str) -
 
 
 def test_what_is_withheld_says_why_and_blames_nobody() -> None:
-    old = check(Verdict.FAILS, (), MANY).withheld("Unknown: reloaded.")
+    old = check(Verdict.FAILED, (), MANY).withheld("Unknown: reloaded.")
     assert (checks.evidence(old), checks.culprits(old)) == ("Unknown: reloaded.", ())
 
 
-@pytest.mark.parametrize("verdict", [Verdict.FAILS, Verdict.UNKNOWN])
+@pytest.mark.parametrize("verdict", [Verdict.FAILED, Verdict.UNKNOWN])
 def test_evidence_that_lists_its_culprits_alone_adds_nothing_to_a_list(verdict: Verdict) -> None:
     plain = tuple(replace(one, what="") for one in MANY)
     for amount in (1, 10, 12):
@@ -161,9 +161,9 @@ MOVED = Rollout(Phase.MIRRORING, 2, 6, ("c", "d", "e", "f"), 0.0)
 def test_a_headline_counts_what_failed_and_what_is_unknown_and_names_a_rollout(
     verdicts: str, rollout: Rollout | None, place: str, said: str
 ) -> None:
-    by_letter = {"F": Verdict.FAILS, "U": Verdict.UNKNOWN, "H": Verdict.HOLDS}
+    by_letter = {"F": Verdict.FAILED, "U": Verdict.UNKNOWN, "H": Verdict.PASSED}
     checks = tuple(Check(f"{number}", "", by_letter[one], (), ()) for number, one in enumerate(verdicts))
-    verdict = Verdict.FAILS if "F" in verdicts else Verdict.UNKNOWN
+    verdict = Verdict.FAILED if "F" in verdicts else Verdict.UNKNOWN
     step = Step("switch-primary", False, verdict, checks, place, migration=RINGS)
     migration = Migration(RINGS, phase=Phase.MIRRORING, rollout=rollout, steps=(step,))
     now = replace(snapshots.rich(), migrations=(migration,), part=None)
@@ -179,7 +179,9 @@ def test_a_headline_counts_what_failed_and_what_is_unknown_and_names_a_rollout(
     ],
 )
 def test_the_end_of_the_store_names_what_still_uses_it(tracker: Phase, place: str, said: str) -> None:
-    step = Step("decommission-store", False, Verdict.HOLDS, (), place, 15.0, soaked_for=10.0, migration=STORE)
+    step = Step(
+        "decommission-store", False, Verdict.PASSED, (), place, 15.0, soaked_for=10.0, migration=STORE
+    )
     moving = Migration(RINGS, phase=Phase.MEMBERLIST), Migration(HA_TRACKER, phase=tracker)
     now = replace(snapshots.rich(), migrations=(*moving, Migration(STORE)), part=None)
     assert headlines.of_step(step, now.migrations[-1], now) == said

@@ -110,12 +110,12 @@ def settled(evidence: Evidence) -> Answer:
     "former one, so the next switch does not reach it. Do not restart it before: it would not start.",
     "docs/ring.md#runtime-configuration-not-loaded",
 )
-def runtime_config_loaded(seen: Evidence) -> Answer:
+def runtime_config_loaded(evidence: Evidence) -> Answer:
     """The last reload succeeded on every process with a KV client. One without the gauge has no such file."""
-    told = {target.name: target.counters.get(RELOADED) for target in seen.up if target.clients}
+    reloads = {target.name: target.counters.get(RELOADED) for target in evidence.up if target.clients}
     return Answer(
-        wrong=[Culprit(Kind.RUNTIME_NOT_LOADED, name) for name, done in sorted(told.items()) if done == 0],
-        good=Looked(Seen.PROCESSES, len(told)),
+        wrong=[Culprit(Kind.RUNTIME_NOT_LOADED, name) for name, done in sorted(reloads.items()) if done == 0],
+        good=Looked(LookedKind.PROCESSES, len(reloads)),
     )
 
 

@@ -100,7 +100,7 @@ def time(plan: Plan) -> list[str]:
             f"A process is judged {span(plan.settle_seconds)} after its start. {Number(total): restarts}, "
             f"one after another: at least {span(least)}, and as long as the processes need to start."
         )
-        sentences += [_measured(plan, total)] if plan.restarts_seen else []
+        sentences += [_measured(plan, total)] if plan.restart_durations else []
     if plan.soak_seconds:
         sentences.append(f"The next gate then needs {span(plan.soak_seconds)} without a failed check.")
     return sentences
@@ -115,7 +115,7 @@ def _one_after_another(plan: Plan) -> int:
 
 def _measured(plan: Plan, total: int) -> str:
     """How long the observed restarts took, and how long these would take by that."""
-    usual, longest = median(plan.restarts_seen), max(plan.restarts_seen)
+    usual, longest = median(plan.restart_durations), max(plan.restart_durations)
     about, most = (span(total * (seconds + plan.settle_seconds)) for seconds in (usual, longest))
     rest = "" if most == about else f", or {most} if each takes as long as the longest"
-    return f"{restart_durations(plan.restarts_seen)} By that, these take about {about}{rest}."
+    return f"{restart_durations(plan.restart_durations)} By that, these take about {about}{rest}."
