@@ -23,8 +23,8 @@ An alert does not fire for what is normal in a phase. The alerts judge the secon
 mirrored. They judge the external store only while a client needs it. A split gossip is critical only when
 memberlist is the primary of a client. An alert fires for minutes after its cause has ended
 (`keep_firing_for`), so that a restarting exporter does not resolve it and send it again. An alert about a
-cause fires longer than the alerts about its effects, so that the effects send nothing after recovery. One
-table ([causes.py](../exporter/derive/gate/causes.py)) lists which alert is the cause of which other alert.
+cause fires longer than the alerts about its effects. So Alertmanager still inhibits the effects after
+recovery. One table ([causes.py](../exporter/derive/gate/causes.py)) lists which alert is the cause of which other alert.
 `kvmigration status`, the page and Alertmanager's inhibitions use this table.
 
 With a single exporter, the alerts need no recording rule. With [several shards](shards.md), the alerts need

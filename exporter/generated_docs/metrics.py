@@ -76,7 +76,7 @@ def _pages() -> Iterator[str]:
 
 
 def _letters() -> Iterator[str]:
-    yield "## How many series\n\nThe column *series* has the greatest number of series of a metric.\n"
+    yield "## How many series\n\nThe column *series* shows how many series a metric can have at most.\n"
     letters = ESTIMATE_LETTERS | shards.ESTIMATE_LETTERS
     yield from (f"- {letter}: {meaning}" for letter, meaning in letters.items())
     yield ""
