@@ -24,8 +24,8 @@ mirrored. They judge the external store only while a client needs it. A split go
 memberlist is the primary of a client. An alert fires for minutes after its cause has ended
 (`keep_firing_for`), so that a restarting exporter does not resolve it and send it again. An alert about a
 cause fires longer than the alerts about its effects. So Alertmanager still inhibits the effects after
-recovery. One table ([causes.py](../exporter/derive/gate/causes.py)) lists which alert is the cause of which other alert.
-`kvmigration status`, the page and Alertmanager's inhibitions use this table.
+recovery. One table ([causes.py](../exporter/derive/gate/causes.py)) lists which alert is the cause of which
+other alert. `kvmigration status`, the page and Alertmanager's inhibitions use this table.
 
 With a single exporter, the alerts need no recording rule. With [several shards](shards.md), the alerts need
 the rules that join the shards. `KVMigrationShardsIncomplete` uses a series of these rules, so it never

@@ -223,23 +223,6 @@ def test_a_switch_that_reached_some_clients_of_each_process_is_no_rollout() -> N
     assert "mirroring-partial" in seen.fleet.causes
 
 
-@pytest.mark.parametrize(("reader", "is_rollout"), [({}, False), (OFF, True)])
-def test_a_reader_that_mirrors_shows_that_the_switch_reached_its_process(
-    reader: dict[str, Any], is_rollout: bool
-) -> None:
-    made = Fleet()
-    reads = {("consul", "GET"): 9.0}
-    for process in made.processes:
-        watching = client("ingester-ring", requests=reads, **reader)
-        process.clients = (client("compactor-lifecycler", **OFF), watching)
-    made.processes[0].clients = (client("ingester-lifecycler"),)
-    for _ in range(3):
-        seen = made.look(beat=True)
-    rings = migration_of(seen, "rings")
-    assert (rings.rollout is not None) == is_rollout
-    assert any("compactor-lifecycler" in warning for warning in rings.warnings) != is_rollout
-
-
 def test_a_process_that_restarts_in_a_rollout_is_one_of_those_left() -> None:
     made = Fleet()
     made.processes[0].clients = tuple(client(name, **OFF) for name in CLIENTS)
