@@ -43,12 +43,12 @@ def judge_rollback(now: Snapshot, migration: Migration, max_lag: float) -> Rollb
     if where is not Phase.SWITCHED or Phase.UNKNOWN in phases:
         return Rollback(way, safe=None)
     readers = (client for target in targets for client in target.clients)
-    return _switched(way, now, used, max_lag, _unwritten(all_clients, readers))
+    return _switched(way, now, used, max_lag, _unwritten(writing, readers))
 
 
 def _unwritten(writing: list[ClientFacts], clients: Iterable[ClientFacts]) -> tuple[Culprit, ...]:
-    """The rings that clients would read from the store after the way back, and that a writer no longer writes
-    there. In the store such a ring is empty, or parts of it stand still.
+    """The rings, of any migration, that clients would read from the store after the way back, and that a
+    writer no longer writes there. In the store such a ring is empty, or parts of it stand still.
     """
     stale = {client.key for client in writing if client.phase in _STORE_STALE}
     returning = {client.key for client in clients if client.phase is Phase.SWITCHED}

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from exporter.derive.limits import Rules
 from exporter.model.pages import Outcome
-from tests.derive.build import CLIENTS, COMPACTOR, INGESTER, Fleet, client, member, ring
+from tests.derive.build import CLIENTS, COMPACTOR, INGESTER, Fleet, client, member, migration_of, ring
 
 Change = Callable[[Fleet], None]
 
@@ -117,6 +118,18 @@ def test_the_way_back_is_safe_only_where_the_store_is_known_to_be_fresh_and_says
         found = fleet.look().fleet.rollback
     assert found.safe is safe
     assert said in found.text
+
+
+@pytest.mark.parametrize(("reader", "safe"), [("ingester-ring", False), ("compactor-ring", True)])
+def test_the_way_back_of_one_migration_is_not_safe_for_readers_of_another_that_has_ended(
+    reader: str, safe: bool
+) -> None:
+    rules = Rules(soak=0.0, stores=("consul",), migrations=(("first", (INGESTER,)),))
+    fleet = Fleet(rules=rules)
+    _ingesters_arrived(reader)(fleet)
+    for _ in range(3):
+        snapshot = fleet.look()
+    assert migration_of(snapshot, "rings").rollback.safe is safe
 
 
 def test_the_way_back_of_the_ha_tracker_leaves_rings_on_memberlist_as_they_are() -> None:
