@@ -10,7 +10,7 @@ from pathlib import Path
 from alerts.advised import runbooks
 from alerts.rule import Options
 from alerts.yaml_writer import HERE, documentation, files
-from exporter.generated_docs.committed_files import write_or_compare
+from exporter.generated_docs.write_or_compare import write_or_compare
 
 BUILT = HERE / "built"
 PAGE = HERE.parent / "docs" / "alerts.md"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from exporter.generated_docs.committed_files import write_or_compare
+from exporter.generated_docs.write_or_compare import write_or_compare
 from tests import house
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from gotpl.exts.helm import HelmTemplateEngine
 
-from exporter.generated_docs.committed_files import write_or_compare
+from exporter.generated_docs.write_or_compare import write_or_compare
 
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "deploy" / "helm" / "kvmigration-exporter"

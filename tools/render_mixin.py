@@ -16,7 +16,7 @@ from alerts import yaml_writer
 from alerts.rule import Options
 from dashboards import build
 from dashboards.options import Options as BoardOptions
-from exporter.generated_docs.committed_files import write_or_compare
+from exporter.generated_docs.write_or_compare import write_or_compare
 
 MIXIN = Path(__file__).resolve().parent.parent / "mixin"
 SELECTOR = 'kvm_selector="kvm_value"'

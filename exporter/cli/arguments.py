@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from exporter import __version__, log
-from exporter.cli.source.environment import flagged, show_variables, with_environment
+from exporter.cli.source.environment_flags import flagged, show_variables, with_environment
 from exporter.cli.terminal.safe_text import plain
 from exporter.errors import ConfigError, KVMigrationError
 

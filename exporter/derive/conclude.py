@@ -35,9 +35,9 @@ from exporter.derive.migration.events import events
 from exporter.derive.migration.judged_fleet import JudgedFleet
 from exporter.derive.migration.migration import judge_fleet, product_of
 from exporter.derive.migration.migrations import migrations_of
+from exporter.derive.migration.overwrite_risks import risks
 from exporter.derive.migration.phase_since import dated
 from exporter.derive.migration.restart_risks import restart_risks
-from exporter.derive.migration.risks import risks
 from exporter.derive.migration.rollback import judge_rollback
 from exporter.derive.migration.runtime_configuration import runtime_risks
 from exporter.derive.process import judge_target, stands_in, with_usual_product

@@ -21,7 +21,7 @@ from functools import lru_cache
 from exporter.derive.comparison.collect import Cycle
 from exporter.derive.gossip.membership import STAYS, is_expected
 from exporter.derive.identity.key_names import values_in
-from exporter.derive.identity.key_ownership import is_foreign
+from exporter.derive.identity.key_product import is_foreign
 from exporter.derive.identity.member_index import bare
 from exporter.derive.identity.member_processes import Identity, host_of
 from exporter.derive.kv_clients import used

@@ -14,7 +14,7 @@ from exporter.derive.identity.key_names import Names
 from exporter.derive.identity.member_processes import Identity, answers
 from exporter.derive.identity.not_a_target import why_none
 from exporter.derive.identity.quiet_tracker import quiet_tracker
-from exporter.derive.identity.restarts import SAME, away, counted
+from exporter.derive.identity.restart_loops import SAME, away, counted
 from exporter.derive.limits import Rules
 from exporter.derive.migration import ha_elections
 from exporter.derive.ring.agreed_settings import period_of

@@ -18,7 +18,7 @@ from prometheus_client.metrics_core import Metric as Family
 
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as shards
-from exporter.expose.label_values import clean
+from exporter.expose.clean_label_values import clean
 from exporter.expose.metric import Metric
 from exporter.expose.series import rows_of
 from exporter.expose.shard_series import Row

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from exporter.generated_docs import configuration, metrics, snippets, steps
-from exporter.generated_docs.committed_files import write_or_compare
+from exporter.generated_docs.write_or_compare import write_or_compare
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {

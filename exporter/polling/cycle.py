@@ -27,7 +27,14 @@ from exporter.model.shard import Share
 from exporter.model.stores import StoreContent
 from exporter.polling.plan import Plan
 from exporter.polling.process_state import Memory, configurations
-from exporter.polling.rounds import PATIENCE, Stragglers, deadlines, external_is_primary, in_portions, ticked
+from exporter.polling.rounds_in_cycle import (
+    PATIENCE,
+    Stragglers,
+    deadlines,
+    external_is_primary,
+    in_portions,
+    ticked,
+)
 from exporter.polling.sharding import share_out
 from exporter.polling.stores import read_stores
 from exporter.polling.view_turns import (

@@ -20,8 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_pla
 from prometheus_client.registry import Collector
 
 from exporter.expose import catalogue as c
+from exporter.expose.clean_label_values import MAX_LENGTH, clean
 from exporter.expose.collector import gather
-from exporter.expose.label_values import MAX_LENGTH, clean
 from exporter.expose.metric import Metric
 from exporter.expose.series import rows_of
 from exporter.model.facts import Snapshot

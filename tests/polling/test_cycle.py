@@ -17,7 +17,7 @@ from exporter.polling.cycle import Poller
 from exporter.polling.plan import Plan
 from exporter.polling.stores import decoded
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
-from exporter.sources.stores.store_collector import Collected
+from exporter.sources.stores.bounded_entries import Collected
 from tests.decode.pages import Made, stored
 
 NOW = 1_800_000_000.0

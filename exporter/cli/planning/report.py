@@ -10,7 +10,7 @@ from typing import Any
 
 from exporter.cli.source.snapshot_source import add_source, look_from
 from exporter.errors import UsageError
-from exporter.expose.report.page import FORMATS
+from exporter.expose.report.html_and_markdown import FORMATS
 from exporter.expose.report.redaction import redacted
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself

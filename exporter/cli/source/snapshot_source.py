@@ -30,7 +30,7 @@ from exporter.expose.api.chosen_steps import chosen, parts
 from exporter.expose.api.shapes import GossipOut, RingDetailOut, RingOut, StatusOut, StepOut, TargetOut
 from exporter.expose.plan.answers import plans_out
 from exporter.expose.plan.shapes import PlanOut
-from exporter.expose.report.answers import report_out
+from exporter.expose.report.history_and_report import report_out
 from exporter.expose.report.shapes import ReportOut
 from exporter.model.facts import Snapshot
 from exporter.model.planning.timeline import Timeline

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from exporter.derive import kv_clients
 from exporter.derive.comparison.compare import FIELDS, Content, Moment, compare, content_of, delivered
-from exporter.derive.comparison.ha_carryover import (
+from exporter.derive.comparison.ha_between_readings import (
     Failovers,
     diverged_entries,
     failovers,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypeVar
 
-from exporter.derive.comparison.ha_carryover import Diverged, Failovers
+from exporter.derive.comparison.ha_between_readings import Diverged, Failovers
 from exporter.derive.comparison.views import View
 from exporter.model.views import Comparison, Difference
 from exporter.products.ring_pages import HA_KEY

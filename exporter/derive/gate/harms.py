@@ -16,9 +16,9 @@ from exporter.derive.gate.checks import (
     elections,
     gossip,
     joining,
-    members,
     preflight,
     quorum,
+    ring_members,
     stores,
     transitions,
 )
@@ -77,10 +77,10 @@ RESTART: tuple[CheckFunction, ...] = (
     joining.restart_settings,
 )
 MEMBERS: tuple[CheckFunction, ...] = (
-    members.writers_are_members,
-    members.members_distinct,
-    members.partitions_owned,
-    members.no_foreign_members,
+    ring_members.writers_are_members,
+    ring_members.members_distinct,
+    ring_members.partitions_owned,
+    ring_members.no_foreign_members,
 )
 UNSEEN = "A process that is not read, or that started recently, may be in an unexpected phase."
 UNFINISHED = (

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from exporter.derive.gossip.gossip_clusters import Lists, components, short
 from exporter.derive.gossip.label_rollout import label_of, rollout
-from exporter.derive.identity.key_ownership import unused_keys
+from exporter.derive.identity.key_product import unused_keys
 from exporter.derive.identity.member_index import ALIVE, Census, Endpoint, Spot, bare, census_of, each_once
 from exporter.derive.identity.member_processes import Identity
 from exporter.derive.limits import DEFAULT_TIMEOUT, Rules

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 
-from exporter.derive.identity.key_ownership import tail
+from exporter.derive.identity.key_product import tail
 from exporter.model.entry import Member
 from exporter.model.pages import Observation, Outcome, PartitionRing, ProcessConfig, Product, Ring, Value
 from exporter.model.stores import StoreContent

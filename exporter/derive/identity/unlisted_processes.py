@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from exporter.derive.identity.member_processes import answers
-from exporter.derive.identity.restarts import SAME
+from exporter.derive.identity.restart_loops import SAME
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import Snapshot, TargetFacts
 from exporter.model.pages import Observation

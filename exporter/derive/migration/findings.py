@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 from exporter.derive import kv_clients
-from exporter.derive.identity.restarts import restarting
+from exporter.derive.identity.restart_loops import restarting
 from exporter.derive.identity.unlisted_processes import unlisted
 from exporter.derive.migration.judged_fleet import JudgedFleet
 from exporter.derive.migration.migration import product_of

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exporter.derive.identity.key_ownership import (
+from exporter.derive.identity.key_product import (
     configs_of,
     is_foreign,
     label,

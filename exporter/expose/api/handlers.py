@@ -36,7 +36,7 @@ from exporter.expose.api.shapes import (
 )
 from exporter.expose.plan.answers import plans_out
 from exporter.expose.plan.shapes import PlanOut
-from exporter.expose.report.answers import history_out, report_out
+from exporter.expose.report.history_and_report import history_out, report_out
 from exporter.expose.report.shapes import HistoryOut, ReportOut
 from exporter.expose.server.state import STATE
 from exporter.model.facts import Snapshot

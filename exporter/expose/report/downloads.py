@@ -6,8 +6,8 @@ import asyncio
 
 from aiohttp import web
 
-from exporter.expose.report.answers import report_out
-from exporter.expose.report.page import FORMATS
+from exporter.expose.report.history_and_report import report_out
+from exporter.expose.report.html_and_markdown import FORMATS
 from exporter.expose.report.redaction import redacted
 from exporter.expose.server.state import STATE
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from exporter.expose.lag_history import LagHistory
 from exporter.expose.plan.shapes import PlanOut
-from exporter.expose.report.answers import history_out
+from exporter.expose.report.history_and_report import history_out
 from exporter.expose.web import documents
 from exporter.expose.web.go_no_go import answer_to, check_rows, step_of, task, withheld
 from exporter.expose.web.key_page import key_page

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, TypeVar
 from urllib.parse import quote
 
-from exporter.expose.label_values import clean
+from exporter.expose.clean_label_values import clean
 from exporter.expose.wording.durations import ago, clock, span
 
 __all__ = ["ago", "clock", "count", "first", "name", "number", "page_of", "path", "query", "shown", "span"]

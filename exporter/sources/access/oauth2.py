@@ -16,7 +16,7 @@ from exporter.sources.access.proxy import basic_header
 from exporter.sources.access.secret_files import SecretFile
 from exporter.sources.access.tls import Tls
 from exporter.sources.http.failures import WIRE_ERRORS, failure_of
-from exporter.sources.http.session import body_of, session
+from exporter.sources.http.rare_requests import body_of, session
 
 MAX_TOKEN_ANSWER = 64 * 1024
 UNTOLD_LIFE = 3600.0  # seconds, where the server gives none

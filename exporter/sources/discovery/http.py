@@ -13,7 +13,7 @@ from exporter.sources.access.request_settings import ClientAccess
 from exporter.sources.discovery.found_targets import Listing
 from exporter.sources.discovery.target_lists import read_json
 from exporter.sources.http.failures import WIRE_ERRORS, failure_of
-from exporter.sources.http.session import body_of, session
+from exporter.sources.http.rare_requests import body_of, session
 
 MAX_LIST = 16 * 1024 * 1024  # bytes; 20,000 targets with their labels
 

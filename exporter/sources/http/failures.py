@@ -15,7 +15,7 @@ from aiohttp import http_exceptions
 
 from exporter.errors import FetchError
 from exporter.model.pages import Reason
-from exporter.sources.http.connection import CostlyAnswerError
+from exporter.sources.http.parse_time_limit import CostlyAnswerError
 
 WIRE_ERRORS = (
     aiohttp.ClientError,

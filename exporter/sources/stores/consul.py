@@ -20,8 +20,8 @@ from exporter.model.stores import Decode, StoreRead
 from exporter.sources.http import allow_list
 from exporter.sources.http.fetcher import Access, Call, Fetcher
 from exporter.sources.stores import refusals
+from exporter.sources.stores.bounded_entries import MAX_KEYS, Collected, as_it_is
 from exporter.sources.stores.refusals import at_once, failure
-from exporter.sources.stores.store_collector import MAX_KEYS, Collected, as_it_is
 
 KIND = "consul"
 MAX_USED = 200  # keys that are requested singly

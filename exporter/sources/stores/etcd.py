@@ -19,6 +19,7 @@ from exporter.model.pages import Reason
 from exporter.model.stores import Decode, StoreRead
 from exporter.sources.http.failures import plain
 from exporter.sources.http.fetcher import Fetcher
+from exporter.sources.stores.bounded_entries import Collected, as_it_is
 from exporter.sources.stores.etcd_endpoint import (
     KIND,
     Endpoint,
@@ -30,7 +31,6 @@ from exporter.sources.stores.etcd_endpoint import (
     end_of,
 )
 from exporter.sources.stores.refusals import COMPACTED, at_once
-from exporter.sources.stores.store_collector import Collected, as_it_is
 
 FIRST_PAGE = 1  # keys, of any size: the largest rings have 8 MB, and memory is bounded
 MAX_PAGE = 10_000  # keys

@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 import pytest
 
-from exporter.expose.report.answers import history_out, report_out
-from exporter.expose.report.page import html, markdown
+from exporter.expose.report.history_and_report import history_out, report_out
+from exporter.expose.report.html_and_markdown import html, markdown
 from exporter.expose.report.redaction import redacted
 from exporter.model.facts import Snapshot
 from exporter.model.planning.timeline import Span, Timeline, Track

@@ -9,7 +9,7 @@ from exporter.derive import kv_clients
 from exporter.derive.gate.cause_advice import ADVICE
 from exporter.derive.gate.check import Answer, CheckFunction, check
 from exporter.derive.gate.evidence import Evidence
-from exporter.derive.identity.restarts import restarting
+from exporter.derive.identity.restart_loops import restarting
 from exporter.derive.identity.unlisted_processes import unlisted
 from exporter.derive.kv_clients import some_of
 from exporter.derive.limits import DEFAULT_PERIOD

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 
 from exporter.derive.gate.check import Answer, check
-from exporter.derive.gate.checks.members import unread
 from exporter.derive.gate.checks.read_write import DOC, GROUPED, idle
 from exporter.derive.gate.checks.read_write_settings import in_ring
+from exporter.derive.gate.checks.ring_members import unread
 from exporter.derive.gate.evidence import Evidence
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import State

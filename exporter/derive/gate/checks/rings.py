@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from exporter.derive.gate.cause_advice import ADVICE
 from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.evidence import Evidence
-from exporter.derive.identity.key_ownership import label
+from exporter.derive.identity.key_product import label
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import PartitionState, State
 from exporter.model.facts import KeyFacts, SecondaryFacts

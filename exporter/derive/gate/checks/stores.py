@@ -5,7 +5,7 @@ from __future__ import annotations
 from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.checks.rings import lacking
 from exporter.derive.gate.evidence import Evidence
-from exporter.derive.identity.key_ownership import label
+from exporter.derive.identity.key_product import label
 from exporter.derive.kv_clients import EXTERNAL_STORES
 from exporter.derive.store.external_store import freshly_written, quiet_for
 from exporter.derive.store.store_choice import UNREADABLE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from exporter.derive.gate.check import Answer, CheckFunction, Registered, check
 from exporter.derive.gate.checks import gossip, preflight, quorum
 from exporter.derive.gate.checks import rings as keys
-from exporter.derive.gate.checks.members import unread
+from exporter.derive.gate.checks.ring_members import unread
 from exporter.derive.gate.coverage import uses_memberlist
 from exporter.derive.gate.evidence import Evidence
 from exporter.derive.limits import Rules

@@ -9,8 +9,8 @@ import pytest
 from exporter.derive.gate.check import Evidence
 from exporter.derive.gate.checks.clients import TWO_CLOCKS, clocks_agree
 from exporter.derive.gate.checks.elections import ha_elections_equal
-from exporter.derive.gate.checks.members import writers_are_members
 from exporter.derive.gate.checks.preflight import UNKNOWN_CONNECTIONS, gossip_port_quiet
+from exporter.derive.gate.checks.ring_members import writers_are_members
 from exporter.derive.gate.checks.rings import views_agree
 from exporter.derive.gate.checks.stores import stores_readable
 from exporter.derive.limits import Rules

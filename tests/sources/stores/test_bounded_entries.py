@@ -7,8 +7,8 @@ import pytest
 from exporter.errors import FetchError
 from exporter.model.pages import Outcome, Reason
 from exporter.model.stores import Undecoded
-from exporter.sources.stores import store_collector
-from exporter.sources.stores.store_collector import Collected
+from exporter.sources.stores import bounded_entries
+from exporter.sources.stores.bounded_entries import Collected
 
 
 def decode(key: str, value: bytes) -> str | Undecoded:
@@ -51,7 +51,7 @@ def test_a_failure_gives_nothing_of_what_was_read() -> None:
 
 @pytest.mark.asyncio
 async def test_bounds_count_what_was_decoded_already(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_collector, "MAX_TOTAL", 10)
+    monkeypatch.setattr(bounded_entries, "MAX_TOTAL", 10)
     found = Collected(decode)
     found.add("a", b"x" * 6, 1)
     await found.finish()

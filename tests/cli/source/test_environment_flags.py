@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.cli import arguments
-from exporter.cli.source.environment import flagged, variable, with_environment
+from exporter.cli.source.environment_flags import flagged, variable, with_environment
 
 SERVER, FILE = {"KVMIGRATION_SERVER": "http://here:9895"}, {"KVMIGRATION_CONFIG_FILE": "my.yml"}
 CASES = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.identity.key_ownership import is_foreign, uncovered, unused_keys
+from exporter.derive.identity.key_product import is_foreign, uncovered, unused_keys
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import Snapshot, TargetFacts
 from exporter.model.gate import Check

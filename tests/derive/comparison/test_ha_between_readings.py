@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from exporter.derive.comparison.ha_carryover import (
+from exporter.derive.comparison.ha_between_readings import (
     MAX_DIVERGED,
     Diverged,
     Failovers,

@@ -7,7 +7,7 @@ import aiohttp
 from exporter.errors import FetchError
 from exporter.model.pages import Reason
 from exporter.sources.http.body import Body
-from exporter.sources.http.connection import Connector
+from exporter.sources.http.parse_time_limit import Connector
 from exporter.sources.name_resolution import Resolver
 
 

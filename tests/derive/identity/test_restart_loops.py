@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from exporter.derive.identity.restarts import OFTEN, counted
+from exporter.derive.identity.restart_loops import OFTEN, counted
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import Snapshot, TargetFacts
 from exporter.model.pages import Start

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.generated_docs import __main__ as docs
-from exporter.generated_docs.committed_files import write_or_compare
+from exporter.generated_docs.write_or_compare import write_or_compare
 
 
 def test_the_pages_in_docs_are_up_to_date() -> None:
