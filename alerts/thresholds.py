@@ -86,8 +86,8 @@ STALLED = Wait(
 )
 ROLLOUT_STALLED = Wait(
     2 * MINUTE,
-    "the exporter itself first waits for QUIET (15 minutes). This wait is longer than PARTIAL, so that"
-    " the cause is sent first after a restart of the exporter",
+    "the exporter first waits until the rollout has stood still for 15 minutes (QUIET). This wait is longer "
+    "than PARTIAL, so that the cause is sent first after a restart of the exporter",
 )
 LINGERING = Wait(
     7 * DAY,
@@ -114,7 +114,8 @@ UNREAD = Wait(
 )
 MISMATCH = Wait(
     10 * MINUTE,
-    "a member that joins or leaves differs for one heartbeat. A rollout has such differences for minutes",
+    "primary and secondary differ for one heartbeat when a member joins or leaves. A rollout has such "
+    "differences for minutes",
 )
 MAX_LAG = Limit(30, "gate.max_lag; one heartbeat period of the ring is granted on top, as by the gate")
 LAG_HIGH = Wait(

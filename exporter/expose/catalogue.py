@@ -43,14 +43,14 @@ _PHASES = "0 external, 1 multi, 2 mirroring, 3 switched, 4 detached, 5 memberlis
 _section("The fleet")
 PHASE = _gauge(
     "phase", "migration phase", "1 for the earliest phase of the migration's writing KV clients, 0 else.",
-    _METRICS, per="Y × 7", join="whole",
+    _METRICS, per="Y × 7", join="anew",
 )  # fmt: skip
 PHASE_UNIFORM = _gauge(
     "phase_uniform", "migration", "1 if every writing KV client of the migration is in its phase, 0 if not. "
     "Keys with all their clients on memberlist do not count while other keys move.",
-    _METRICS, per="Y", join="whole",
+    _METRICS, per="Y", join="anew",
 )  # fmt: skip
-NEXT_STEP = _gauge("next_step", "migration step", "1 for the next step, else 0.", per="Y × 5", join="whole")
+NEXT_STEP = _gauge("next_step", "migration step", "1 for the next step, else 0.", per="Y × 5", join="anew")
 KV_CLIENTS = _gauge(
     "kv_clients", "kv_name phase", "How many KV clients of this name are in this phase.", _METRICS,
     per="K × 2 × 7", join="sum",
@@ -358,10 +358,10 @@ _section("The gate")
 GATE_OPEN = _gauge(
     "gate_open", "migration step",
     "1 if every check of this step has passed for the soak time, 0 if not or unknown.", per="Y × 5",
-    join="whole",
+    join="anew",
 )  # fmt: skip
 GATE_CHECK = _gauge(
-    "gate_check", "migration step check", "1 passed, 0 failed, NaN unknown.", per="Y × 120", join="whole"
+    "gate_check", "migration step check", "1 passed, 0 failed, NaN unknown.", per="Y × 120", join="anew"
 )
 
 _section("The exporter itself")

@@ -8,8 +8,8 @@ from typing import Literal, TypedDict, Unpack
 PREFIX = "kvmigration_"
 Kind = Literal["gauge", "counter", "info"]
 # How the shards' parts are joined: by this operation, or by a recording rule of its own (`rule`). Not at all
-# where the rules judge anew (`whole`). "" takes the series from the one shard that has it.
-Join = Literal["", "max", "min", "sum", "rule", "whole"]
+# where the rules judge anew (`anew`). "" takes the series from the one shard that has it.
+Join = Literal["", "max", "min", "sum", "rule", "anew"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)  # each is made once, and is a key for each series

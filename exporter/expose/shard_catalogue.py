@@ -21,11 +21,11 @@ ESTIMATE_LETTERS = {"M": "members of the gossip, or of one ring"}
 VERDICTS = "0 failed, 1 unknown, 2 nothing here to check, 3 passed"
 
 JOINED: Mapping[Metric, Join] = MappingProxyType(
-    {metric: metric.join for metric in c.ALL if metric.join not in ("", "whole")}
+    {metric: metric.join for metric in c.ALL if metric.join not in ("", "anew")}
 )
 """Families about all processes of which a shard has a part. Families without a part are in `JUDGED_ANEW`."""
 
-JUDGED_ANEW = frozenset(metric for metric in c.ALL if metric.join == "whole")
+JUDGED_ANEW = frozenset(metric for metric in c.ALL if metric.join == "anew")
 
 
 def _part(metric: Metric) -> Metric:

@@ -34,7 +34,7 @@ only a shard has. [shards.md](shards.md) explains how the rules join the shards.
 of the fleet. So its metrics about the complete fleet have names with `{shards.SHARD}…` in place of
 `{PREFIX}…`, and the same labels:
 {{parts}}.
-One shard does not show these metrics, because they need the data of all shards: {{whole}}.
+No shard by itself exports these metrics, because they need the data of all shards: {{judged_anew}}.
 """
 
 
@@ -58,7 +58,7 @@ def _sections() -> Iterator[str]:
 def _one_of_several() -> Iterator[str]:
     parts = ", ".join(f"`{metric.name.removeprefix(PREFIX)}`" for metric in shards.JOINED)
     judged_anew = ", ".join(sorted(f"`{metric.name}`" for metric in shards.JUDGED_ANEW))
-    yield f"## {shards.GROUP}\n\n{_SHARDS.format(parts=parts, whole=judged_anew)}\n{_TABLE}"
+    yield f"## {shards.GROUP}\n\n{_SHARDS.format(parts=parts, judged_anew=judged_anew)}\n{_TABLE}"
     yield from map(_row, shards.OWN)
     yield ""
 
