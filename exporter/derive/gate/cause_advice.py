@@ -96,7 +96,7 @@ ADVICE: Final[Mapping[str, Advice]] = MappingProxyType(
             "docs/ring.md#multi",
         ),
         "mirroring-partial": Advice(
-            "Switch mirroring on in the static configuration of the named client.",
+            "Switch mirroring on in the static configuration of each client that does not mirror.",
             "The runtime switch does not reach every client. Then wait for a heartbeat: there is no "
             "backfill.",
             "docs/ring.md#the-runtime-switch-does-not-reach-every-client",
