@@ -62,8 +62,8 @@ TEMPLATES: Final[Mapping[FindingKind, str]] = MappingProxyType(
         FindingKind.MIRROR_ERRORS: "Mirror writes fail: {evidence}.",
         FindingKind.LAG: "The secondary lags: {evidence}.",
         FindingKind.SMALL_VIEW: (
-            "{name} lists {count} of {of} gossip members. A process with memberlist as its primary overwrites "
-            "the store with such a small view."
+            "{name} lists {count} of {of} gossip members. A process with memberlist as its primary "
+            "overwrites the store with such a small view."
         ),
         FindingKind.SMALL_COPY: (
             "The gossip view of {what} on {name} has {count} of {of} members: as primary it would be the "
