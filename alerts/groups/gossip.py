@@ -95,7 +95,7 @@ UNKNOWN_MEMBERS = Alert(
     "The gossip has members that are no target and no expected name.",
     board="gossip",
     about=(
-        "strangers",
+        "unknown-members",
         "gossip-no-strangers",
     ),
 )
@@ -165,7 +165,7 @@ GROUP = Group(
             "one period.",
             names=Names(isolated, ("target",), value="humanizeDuration"),
             board="gossip",
-            about=("process-alone",),
+            about=("process-isolated",),
         ),
         Alert(
             "KVMigrationGossipUnknownKeys",

@@ -132,11 +132,9 @@ def _advised(step: StepOut, args: argparse.Namespace) -> StepOut:
     """Add how to soak where every check passed in one cycle, which does not show for how long."""
     if step.answer != "closed" or not _is_passed(step) or _has_answer(args):
         return step
-    text = (
-        f"every check has passed, for {math.floor(step.soaked_seconds)} s of {step.soak_seconds:.0f} s; "
-        f"run with --for {format_duration(round(step.soak_seconds))}, or read a running exporter with "
-        "--server"
-    )
+    passed = headlines.passed_for(step.soaked_seconds, step.soak_seconds)
+    soak = format_duration(round(step.soak_seconds))
+    text = f"{passed}; run with --for {soak}, or read a running exporter with --server"
     return msgspec.structs.replace(step, headline=text)
 
 

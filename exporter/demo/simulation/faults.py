@@ -89,7 +89,7 @@ def group_of(cluster: Cluster, process: Process) -> str:
     if process.label not in ours and process.verified:
         return f"label {process.label}"
     if "clobber" in cluster.faults and cluster.victims["clobber"] == process.name:
-        return "alone"
+        return "isolated"
     if "split" in cluster.faults and process.number >= len(cluster.processes) // 2:
         return "half"
     return ""

@@ -41,7 +41,7 @@ class Stage:
 
 
 STAGES = (
-    Stage("old-group-alone"),
+    Stage("old-group-only"),
     Stage("read-up", starts=READ, moves=READS),
     Stage("backend-up", starts=BACKEND),
     Stage("read-path-retired", stops=(READ, BACKEND)),

@@ -46,10 +46,10 @@ class Cause:
 
 CAUSES: Final[tuple[Cause, ...]] = (
     Cause("primaries-mixed", _RINGS | _GOSSIP | _CLIENTS | _MIRRORS | _TWICE | _UNREACHED | {"gossip-split"}),
-    Cause("foreign-members", _STRANGE | _MEMBERS | {"strangers"}),
-    Cause("labels-split", _RINGS | _GOSSIP | {"gossip-split", "process-alone"}),
-    Cause("gossip-split", _RINGS | _GOSSIP | {"process-alone"}),
-    Cause("strangers", _STRANGE),
+    Cause("foreign-members", _STRANGE | _MEMBERS | {"unknown-members"}),
+    Cause("labels-split", _RINGS | _GOSSIP | {"gossip-split", "process-isolated"}),
+    Cause("gossip-split", _RINGS | _GOSSIP | {"process-isolated"}),
+    Cause("unknown-members", _STRANGE),
     Cause("store-replaced", _RINGS | _STORES | {"ring-shrunk"}),
     Cause("ring-shrunk", _RINGS),
     Cause("clocks-differ", _RINGS - _BY_NO_CLOCK, "clocks-agree"),
@@ -60,7 +60,7 @@ CAUSES: Final[tuple[Cause, ...]] = (
     Cause("readers-stranded", frozenset()),
     Cause("between-stores", frozenset()),
     Cause("rings-unread", frozenset()),
-    Cause("process-alone", _COPIES | _WRITERS | {"views-agree", "gossip-complete", "members-healthy"}),
+    Cause("process-isolated", _COPIES | _WRITERS | {"views-agree", "gossip-complete", "members-healthy"}),
     Cause("writers-missing", frozenset()),
     Cause("addresses-shared", frozenset()),
     Cause("partitions-unowned", frozenset()),

@@ -70,11 +70,7 @@ def claimants(lists: Lists) -> tuple[str, ...]:
 
 
 def _claimants(lists: Lists) -> tuple[str, ...]:
-    members = [_once(tokens) for tokens in _arrays(lists)]
-    owner = np.repeat(np.arange(len(members), dtype=np.uint32), [each.size for each in members])
-    tokens = np.concatenate(members)
-    order = np.argsort(tokens, kind="stable")
-    tokens, owner = tokens[order], owner[order]
+    tokens, owner = _sorted_with_owner([_once(each) for each in _arrays(lists)])
     again = tokens[1:] == tokens[:-1]
     names = tuple(lists)
     return tuple(sorted(names[n] for n in {*owner[1:][again].tolist(), *owner[:-1][again].tolist()}))
@@ -101,16 +97,19 @@ def shares(lists: Lists) -> Mapping[str, float]:
 def _shares(lists: Lists) -> Mapping[str, float]:
     if not lists:
         return MappingProxyType({})
-    members = _arrays(lists)
+    tokens, owner = _sorted_with_owner(_arrays(lists))
+    stretch = (tokens - np.roll(tokens, 1)).astype(np.float64)  # around the circle, as uint32 counts
+    stretch[0] = stretch[0] or RING_SIZE  # where there is one value only, it owns everything
+    owned = np.bincount(owner, weights=stretch, minlength=len(lists)) / RING_SIZE
+    return MappingProxyType(dict(zip(lists, owned.tolist(), strict=True)))
+
+
+def _sorted_with_owner(members: list[Uints]) -> tuple[Uints, Uints]:
+    """All tokens in order, and beside each the number of the member that lists it."""
     tokens = np.concatenate(members)
     owner = np.repeat(np.arange(len(members), dtype=np.uint32), [each.size for each in members])
     order = np.argsort(tokens, kind="stable")
-    tokens, owner = tokens[order], owner[order]
-    del order  # of 1.5 million tokens each of these arrays is some megabytes
-    stretch = (tokens - np.roll(tokens, 1)).astype(np.float64)  # around the circle, as uint32 counts
-    stretch[0] = stretch[0] or RING_SIZE  # where there is one value only, it owns everything
-    owned = np.bincount(owner, weights=stretch, minlength=len(members)) / RING_SIZE
-    return MappingProxyType(dict(zip(lists, owned.tolist(), strict=True)))
+    return tokens[order], owner[order]
 
 
 def forget() -> None:

@@ -34,7 +34,12 @@ def bad(answer: str, failed: int, unknown: int, of: int) -> str:
 def soaking(soaked: float, soak: float) -> str:
     """The headline of a step that has to wait: for its soak, then for as many cycles as one reading needs."""
     opens = "; the step opens with the next cycles" if soaked >= soak else ""
-    return f"Closed: every check has passed, for {math.floor(soaked)} s of {soak:.0f} s{opens}."
+    return f"Closed: {passed_for(soaked, soak)}{opens}."
+
+
+def passed_for(soaked: float, soak: float) -> str:
+    """How much of its soak a step has behind it, in full seconds."""
+    return f"every check has passed, for {math.floor(soaked)} s of {soak:.0f} s"
 
 
 def answered(step: str, answer: str, headline: str) -> str:
