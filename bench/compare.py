@@ -19,9 +19,8 @@ from exporter.decode.value import decode_value
 from exporter.demo.pages.wire_format import stored
 from exporter.demo.simulation.ring_values import Instance
 from exporter.demo.simulation.ring_values import Tokens as DemoTokens
-from exporter.derive.comparison.compare import Moment, compare, content_of
-from exporter.derive.comparison.primary import KeyInput
-from exporter.derive.comparison.views import view
+from exporter.derive.comparison.compare import Moment, compare
+from exporter.derive.comparison.key_input import KeyInput, content_of, view
 from exporter.derive.history import RingHistory, Watched
 from exporter.derive.identity.member_processes import Owners
 from exporter.derive.kv_key import CycleContext, judge_key

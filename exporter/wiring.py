@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from exporter.config import Config, Consul, RingSpec, each_store
-from exporter.derive.identity.member_index import each_once
+from exporter.derive.identity.member_processes import each_once
 from exporter.derive.limits import Rules
 from exporter.expose.wording.snapshots import worded
 from exporter.label_evidence.label_probe import Probing

@@ -208,10 +208,6 @@ def test_every_rule_has_a_tree_that_breaks_it() -> None:
     assert {breach[0] for breach in BREACHES} | {house.rooms_are_small} == set(RULES)
 
 
-def test_no_arrow_is_forgiven_that_is_gone() -> None:
-    assert house.back_arrows(ROOT) == house.BACK_ARROWS
-
-
 def test_the_rules_look_at_all_there_is() -> None:
     """An empty look would pass every rule."""
     for part in ("exporter", *(f"exporter/{room}" for room in house.ROOMS), "dashboards", "alerts", "tests"):

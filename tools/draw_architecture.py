@@ -44,7 +44,6 @@ class Plan:
     rooms: Mapping[str, int]
     texts: Mapping[str, str]
     arrows: Arrows
-    back: Arrows = frozenset()
 
 
 def program(root: Path = ROOT) -> Plan:
@@ -64,11 +63,8 @@ def _room(parts: tuple[str, ...]) -> str:
 
 
 def inside_derive(root: Path = ROOT) -> Plan:
-    """The rooms of derive/, with the arrows that still lead upwards."""
-    plan = _plan(root, ("exporter/derive",), house.derive_floor, {})
-    known = {(floor, house.derive_floor(tuple(module.split(".")))) for floor, module in house.BACK_ARROWS}
-    back = frozenset(known & plan.arrows)
-    return Plan(plan.rooms, plan.texts, plan.arrows - back, back)
+    """The rooms of derive/."""
+    return _plan(root, ("exporter/derive",), house.derive_floor, {})
 
 
 def _plan(
@@ -156,29 +152,25 @@ def _box(name: str, count: int, text: str, at: tuple[float, float]) -> Iterator[
     yield "</g>\n"
 
 
-def _line(start: tuple[float, float], end: tuple[float, float], *, back: bool) -> str:
+def _line(start: tuple[float, float], end: tuple[float, float]) -> str:
     (x, y), (to_x, to_y) = start, end
     if y == to_y:  # beside one another: from side to side
         offset = BOX_WIDTH / 2 if to_x > x else -BOX_WIDTH / 2
         x, y, to_x, to_y = x + offset, y + BOX_HEIGHT / 2, to_x - offset, to_y + BOX_HEIGHT / 2
-    elif back:  # from the upper edge of the importer to the lower edge of what stands above it
-        to_y += BOX_HEIGHT
     else:
         y += BOX_HEIGHT
     middle = (y + to_y) / 2
-    kind = "b" if back else "a"
     path = f"M{x:.0f} {y:.0f}C{x:.0f} {middle:.0f} {to_x:.0f} {middle:.0f} {to_x:.0f} {to_y:.0f}"
-    return f'<path d="{path}" class="{kind}" marker-end="url(#{kind})"/>\n'
+    return f'<path d="{path}" class="a" marker-end="url(#a)"/>\n'
 
 
 def _panel(plan: Plan, title: str, top: int) -> tuple[str, int]:
     places = _places(plan, top + 40)
-    lines = [_line(places[one], places[other], back=False) for one, other in sorted(needed(plan.arrows))]
+    lines = [_line(places[one], places[other]) for one, other in sorted(needed(plan.arrows))]
     boxes = [_box(room, plan.rooms[room], plan.texts.get(room, ""), places[room]) for room in sorted(places)]
-    back = [_line(places[one], places[other], back=True) for one, other in sorted(plan.back)]
     head = f'<text x="{MARGIN}" y="{top + 18}" class="h">{escape(title)}</text>\n'
     bottom = int(max(y for _, y in places.values())) + BOX_HEIGHT
-    return "".join((head, *lines, *(part for box in boxes for part in box), *back)), bottom
+    return "".join((head, *lines, *(part for box in boxes for part in box))), bottom
 
 
 def drawing(panels: Iterable[tuple[str, Plan]]) -> str:
@@ -196,12 +188,9 @@ _HEAD = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}
 <style>.r{{font-size:15px;font-weight:bold;text-anchor:middle}}
 .n{{font-size:11px;font-weight:normal;fill:#55606e}}.h{{font-size:16px;font-weight:bold}}
 .t{{font-size:10.5px;text-anchor:middle;fill:#333}}.a{{fill:none;stroke:#7b8796;stroke-width:1.4}}
-.b{{fill:none;stroke:#c0392b;stroke-width:1.6;stroke-dasharray:5 4}}
 </style>
 <defs><marker id="a" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">
-<path d="M0 0L8 4L0 8z" fill="#7b8796"/></marker>
-<marker id="b" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">
-<path d="M0 0L8 4L0 8z" fill="#c0392b"/></marker></defs>
+<path d="M0 0L8 4L0 8z" fill="#7b8796"/></marker></defs>
 <rect width="{width}" height="{height}" fill="#fff"/>
 """
 
@@ -211,7 +200,7 @@ def run(arguments: list[str]) -> int:
     text = drawing(
         (
             ("The rooms of exporter/: each stands above all that it imports", program()),
-            ("Inside derive/: a dashed arrow still goes back", inside_derive()),
+            ("Inside derive/: each room stands above all that it imports", inside_derive()),
         )
     )
     return write_or_compare({DRAWING: text}, COMMAND, only_compare="--check" in arguments)

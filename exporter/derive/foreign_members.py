@@ -19,11 +19,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from exporter.derive.comparison.collect import Cycle
-from exporter.derive.gossip.membership import STAYS, is_expected
+from exporter.derive.gossip.unknown_members import STAYS, is_expected
 from exporter.derive.identity.key_names import values_in
 from exporter.derive.identity.key_product import is_foreign
-from exporter.derive.identity.member_index import bare
-from exporter.derive.identity.member_processes import Identity, host_of
+from exporter.derive.identity.member_processes import Identity, bare, host_of
 from exporter.derive.kv_clients import used
 from exporter.derive.limits import Rules
 from exporter.model.facts import GossipFacts, KeyFacts, MemberFacts, TargetFacts, UnknownMember

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from exporter.derive.comparison.collect import Cycle
 from exporter.derive.comparison.signals import Deviations
 from exporter.derive.comparison.standing_differences import Standing
 from exporter.derive.identity.key_names import Names
 from exporter.derive.identity.member_processes import Identity
+from exporter.derive.process import stands_in
 from exporter.model.entry import Partition, PartitionState, State
-from exporter.model.facts import MemberFacts, Snapshot
-from exporter.model.pages import PartitionRing
+from exporter.model.facts import MemberFacts, Snapshot, TargetFacts
+from exporter.model.pages import Outcome, PartitionRing
+from exporter.model.shard import Share
 from exporter.model.stores import StoreFacts
 
 FORGET_VANISHED = 24 * 3600.0  # seconds a vanished member is kept, to recognise it when it comes back
@@ -71,6 +74,46 @@ class Watched:
     unsettled: int = 0
     writing: frozenset[str] = frozenset()
     all: bool = True
+
+    @classmethod
+    def of(cls, targets: Collection[TargetFacts], share: Share | None) -> Watched:
+        """Count these processes, of which a shard watches its `share`."""
+        settled = frozenset(target.name for target in targets if target.up and not target.recently_started)
+        return cls(settled, unsettled=len(targets) - len(settled), all=share is None)
+
+
+def missed(
+    targets: Iterable[TargetFacts], ids: Collection[str], history: History, at: float
+) -> Iterator[Identity]:
+    """The processes that were missed, as they were when they responded: they keep their members. `ids` are
+    the names of those that responded.
+    """
+    for target in targets:
+        identity = history.identities.get(target.name)
+        if identity is not None and target.name not in ids and stands_in(target, at):
+            yield identity
+
+
+def remember(cycle: Cycle, history: History, snapshot: Snapshot, ids: Mapping[str, Identity]) -> History:
+    """What the next cycle needs of this one. `history` is the previous one, with the rings' pasts and the
+    stores' places of this cycle.
+    """
+    current = {observation.target.name for observation in cycle.observed}
+    earlier = {name: identity for name, identity in history.identities.items() if name in current}
+    indexes = {
+        store.title: store.modified
+        if store.outcome is Outcome.OK
+        else history.indexes.get(store.title, MappingProxyType({}))
+        for store in cycle.stores
+    }
+    return replace(
+        history,
+        snapshot=snapshot,
+        identities=MappingProxyType(earlier | dict(ids)),
+        indexes=MappingProxyType(indexes),
+        names=cycle.names,
+        stores=MappingProxyType({}),
+    )
 
 
 def advance(

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from exporter.model.facts import ClientFacts, KeyFacts
-from exporter.model.pages import KVClient, Phase, ProcessMetrics, Product
-from exporter.products.ring_pages import key_of_client, reads_only_by_name
+from exporter.model.facts import ClientFacts, KeyFacts, TargetFacts
+from exporter.model.pages import KVClient, Outcome, Phase, ProcessMetrics, Product
+from exporter.products.ring_pages import RING_PAGES, key_of_client, reads_only_by_name
 
 EXTERNAL_STORES = frozenset({"consul", "etcd", "dynamodb"})
 WINDOW = 300.0  # seconds; benign mirror errors are single, so a ratio needs a while
@@ -288,3 +288,25 @@ def by_migration(clients: Iterable[ClientFacts]) -> Mapping[str, tuple[ClientFac
     for client in clients:
         found.setdefault(client.migration, []).append(client)
     return {name: tuple(some) for name, some in found.items()}
+
+
+def is_blind(target: TargetFacts) -> bool:
+    """Whether some KV client of a process may be unread."""
+    return not target.up or _metrics_failed(target) or is_without_clients(target)
+
+
+def _metrics_failed(target: TargetFacts) -> bool:
+    return any(page.name == "/metrics" and page.outcome is Outcome.FAILED for page in target.pages)
+
+
+def is_without_clients(target: TargetFacts) -> bool:
+    """Whether a process shows a ring and no KV client: some client must have brought the ring there."""
+    if target.clients or target.recently_started:
+        return False
+    shows = any(page.name in _RING_PATHS and page.outcome is Outcome.OK for page in target.pages)
+    rings = target.config.rings.values() if target.config else ()
+    in_memory = bool(target.in_memory) or (bool(rings) and all(ring.store == "inmemory" for ring in rings))
+    return shows and not in_memory
+
+
+_RING_PATHS = frozenset(page.path for page in RING_PAGES)

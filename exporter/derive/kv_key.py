@@ -8,10 +8,16 @@ from types import MappingProxyType
 from typing import Any
 
 from exporter.derive import kv_clients
-from exporter.derive.comparison.absent_from_store import Absentees, absentees, believed
-from exporter.derive.comparison.compare import content_of
 from exporter.derive.comparison.future_timestamps import ahead
-from exporter.derive.comparison.primary import KeyInput, Primary, Stored, find_primary, unhealthy_by_pages
+from exporter.derive.comparison.key_input import KeyInput, Stored
+from exporter.derive.comparison.primary import (
+    Absentees,
+    Primary,
+    absentees,
+    believed,
+    find_primary,
+    unhealthy_by_pages,
+)
 from exporter.derive.comparison.secondary import Times, compare_views
 from exporter.derive.comparison.signals import judge_signals
 from exporter.derive.history import RingHistory, Watched, advance, advance_partitions
@@ -52,6 +58,17 @@ class CycleContext:
     partitioned: bool = False  # partitions decide, not the ingesters' quorum
 
 
+def judge_keys(
+    reads: Iterable[KeyInput], rings: Mapping[str, RingHistory], world: CycleContext
+) -> tuple[tuple[KeyFacts, ...], Mapping[str, RingHistory]]:
+    """Judge all keys of a cycle; the second value is the rings' past for the next one."""
+    keys, past = list[KeyFacts](), dict(rings)
+    for read in reads:
+        facts, past[read.key] = judge_key(read, rings.get(read.key, RingHistory()), world)
+        keys.append(facts)
+    return tuple(keys), MappingProxyType(past)
+
+
 def judge_key(inputs: KeyInput, old: RingHistory, world: CycleContext) -> tuple[KeyFacts, RingHistory]:
     """Judge one key; the second value is its past for the next cycle."""
     settings, names = inputs.settings, _names(inputs)
@@ -83,7 +100,7 @@ def judge_key(inputs: KeyInput, old: RingHistory, world: CycleContext) -> tuple[
         views=(*compared.views, *counted.views),
         distinct=MappingProxyType({**compared.distinct, **counted.distinct}),
         secondary=_doubted(compared.secondary, missing),
-        entries=len(content_of(primary.value)) if inputs.key == HA_KEY and primary.value else 0,
+        entries=len(primary.content or ()) if inputs.key == HA_KEY else 0,
         returned_total=then.returned,
         lost=len(then.lost.keys() | then.parted),
         lacking=missing.names,
@@ -190,7 +207,6 @@ def _with_partitions(facts: KeyFacts, ring: PartitionRing) -> KeyFacts:
         partitions=sum(states.values()),
         partition_states=states,
         corrupted=partitions.corrupted(ring),
-        owners=partitions.owners(ring),
         owned=partitions.listed(ring),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import lru_cache
@@ -46,6 +47,16 @@ class Rules:
     def longest_gap(self) -> float:
         """Seconds between two cycles after which nothing counts as passed in between."""
         return 3 * self.interval + 1
+
+    def grouped(self, products: Counter[Product]) -> Rules:
+        """The rules for processes of these products. Mimir's own deployment modes count where a quarter of
+        the processes or more are Mimir's and the configuration names no other modes. One process with another
+        product's build in every second cycle would else change the rules of all steps, and break their soak.
+        """
+        shown = products.total() - products[Product.UNKNOWN]
+        if self.groups or not shown or 4 * products[Product.MIMIR] < shown:
+            return self
+        return replace(self, groups=self.default_groups)
 
     def migration_of(self, key: str) -> str:
         """The migration that a key is part of."""

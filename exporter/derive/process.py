@@ -8,18 +8,16 @@ from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 
-from exporter.derive import kv_clients
+from exporter.derive import ha_elections, kv_clients
 from exporter.derive.gossip.membership import gossip_of
 from exporter.derive.identity.key_names import Names
-from exporter.derive.identity.member_processes import Identity, answers
+from exporter.derive.identity.member_processes import Identity
 from exporter.derive.identity.not_a_target import why_none
+from exporter.derive.identity.process_starts import away, is_recently_started, starts_of
 from exporter.derive.identity.quiet_tracker import quiet_tracker
-from exporter.derive.identity.restart_loops import SAME, away, counted
 from exporter.derive.limits import Rules
-from exporter.derive.migration import ha_elections
 from exporter.derive.ring.agreed_settings import period_of
-from exporter.model.culprits import Culprit, Kind
-from exporter.model.facts import ClientFacts, PageFacts, TargetFacts
+from exporter.model.facts import ClientFacts, PageFacts, Snapshot, TargetFacts
 from exporter.model.migration import HA_TRACKER
 from exporter.model.pages import (
     Observation,
@@ -34,13 +32,27 @@ from exporter.model.pages import (
 from exporter.products.components import DISTRIBUTOR, is_tracker
 from exporter.products.page_kinds import OPTIONAL, RUNTIME_CONFIG
 from exporter.products.registry import outside_requests
-from exporter.products.ring_pages import RING_PAGES
 
 TRAFFIC = "traffic"
 QUERIES = "query_frontend_queries"  # as decode.metrics calls it
 NO_NAMES = Names()
 GOOD_FOR = 2  # cycles after the one in which it was read that evidence is good for
 GOOD_SECONDS = 120.0  # and never longer: soon after it the rings have the member as unhealthy
+
+
+def judge_targets(
+    observed: Iterable[Observation],
+    ids: Mapping[str, Identity],
+    snapshot: Snapshot | None,
+    rules: Rules,
+    names: Names = NO_NAMES,
+) -> tuple[TargetFacts, ...]:
+    """Judge the processes. `ids` are the identities of those that answered, `snapshot` the previous one."""
+    before = {target.name: target for target in snapshot.targets} if snapshot else {}
+    targets = ((o, o.target.name) for o in observed)
+    return with_usual_product(
+        tuple(judge_target(o, ids.get(name), before.get(name), rules, names) for o, name in targets)
+    )
 
 
 def judge_target(
@@ -55,19 +67,20 @@ def judge_target(
     """
     pages = _facts_of(*pages_of(observed), *_copies(observed))
     missed = _missed(pages, before)
-    if not answers(observed) or identity is None:
-        facts = _not_answering(observed, pages, missed, before, rules)
-        return replace(facts, why_none=why_none(facts))
-    judged = _answering(observed, identity, (*pages, *_facts_of(*observed.earlier)), before, (rules, names))
-    why, elections = why_none(judged), ha_elections.counted(judged, before)
-    if not (why or elections or missed):
-        return judged  # nearly always: a copy of each process in each cycle is not free
-    complete_at = _complete_at(before) if missed else None
-    return replace(judged, why_none=why, elections=elections, missed=missed, complete_at=complete_at)
+    if observed.answers and identity is not None:
+        pages = (*pages, *_facts_of(*observed.earlier))
+        facts = _answering(observed, identity, pages, before, (rules, names))
+    else:
+        facts = _not_answering(observed, pages, before, rules)
+    why, elections = why_none(facts), ha_elections.counted(facts, before)
+    if facts.up and not (why or elections or missed):
+        return facts  # nearly always: a copy of each process in each cycle is not free
+    complete_at = _complete_at(before) if missed or not facts.up else None
+    return replace(facts, why_none=why, elections=elections, missed=missed, complete_at=complete_at)
 
 
 def _not_answering(
-    observed: Observation, pages: tuple[PageFacts, ...], missed: int, before: TargetFacts | None, rules: Rules
+    observed: Observation, pages: tuple[PageFacts, ...], before: TargetFacts | None, rules: Rules
 ) -> TargetFacts:
     return TargetFacts(
         name=observed.target.name,
@@ -80,10 +93,7 @@ def _not_answering(
         version=before.version if before else "",
         pages=pages,
         seen_at=before.seen_at if before else None,
-        missed=missed,
-        complete_at=_complete_at(before),
         member=before.member if before else "",
-        elections=before.elections if before else None,
         **_history(observed, skew_of(observed), before),  # type: ignore[arg-type] # the fields' names
     )
 
@@ -127,7 +137,7 @@ def _starts(
 ) -> tuple[tuple[Start, ...], int]:
     start_time = observed.metrics.value.start_time if observed.metrics.value else None
     at = start_time - skew if start_time is not None and skew is not None else None
-    return counted(start_time, at, before, observed.metrics.asked_at)
+    return starts_of(start_time, at, before, observed.metrics.asked_at)
 
 
 def _facts_of(*pages: Page[object]) -> tuple[PageFacts, ...]:
@@ -298,13 +308,6 @@ def _telling(of: Observation) -> Iterator[Page[object]]:
     yield from (page for page in pages_of(of) if page.clock is not None)
 
 
-def is_recently_started(clock: float | None, started: float | None, period: float) -> bool:
-    """Whether the process started within two heartbeat periods: it is not judged yet. A start in the future
-    means a clock that was set back since, at an unknown time: it is judged.
-    """
-    return clock is not None and started is not None and -SAME <= clock - started < 2 * period
-
-
 def product_of(observed: Observation, before: TargetFacts | None) -> Product:
     """The product that runs there, by its pages, else as before. No process becomes another product while it
     runs: a page that shows one is misread, or wrong.
@@ -332,6 +335,13 @@ def _products(observed: Observation, product: Product, before: TargetFacts | Non
 def _runs_on(observed: Observation, before: TargetFacts | None) -> bool:
     started = observed.metrics.value.start_time if observed.metrics.value else None
     return before is not None and started is not None and started == before.started
+
+
+def usual_product(targets: Iterable[TargetFacts]) -> Product:
+    """The product of most processes."""
+    counted = Counter(target.product for target in targets if target.product is not Product.UNKNOWN)
+    usual = counted.most_common(1)
+    return usual[0][0] if usual else Product.UNKNOWN
 
 
 def with_usual_product(targets: tuple[TargetFacts, ...]) -> tuple[TargetFacts, ...]:
@@ -367,33 +377,3 @@ def component_of(observed: Observation, before: TargetFacts | None) -> str:
     if observed.config.value is not None:
         return observed.config.value.target or "all"
     return before.component if before else ""
-
-
-def is_blind(target: TargetFacts) -> bool:
-    """Whether some KV client of a process may be unread."""
-    return not target.up or _metrics_failed(target) or is_without_clients(target)
-
-
-def _metrics_failed(target: TargetFacts) -> bool:
-    return any(page.name == "/metrics" and page.outcome is Outcome.FAILED for page in target.pages)
-
-
-def is_without_clients(target: TargetFacts) -> bool:
-    """Whether a process shows a ring and no KV client: some client must have brought the ring there."""
-    if target.clients or target.recently_started:
-        return False
-    shows = any(page.name in _RING_PATHS and page.outcome is Outcome.OK for page in target.pages)
-    rings = target.config.rings.values() if target.config else ()
-    in_memory = bool(target.in_memory) or (bool(rings) and all(ring.store == "inmemory" for ring in rings))
-    return shows and not in_memory
-
-
-_RING_PATHS = frozenset(page.path for page in RING_PAGES)
-
-
-def silence(target: TargetFacts, *, detail: bool = True) -> Culprit:
-    """Blame a process that does not answer, with the reason where there is one."""
-    failed = next((page for page in target.pages if page.outcome is Outcome.FAILED and page.reason), None)
-    reasons = [failed.reason.value] if failed is not None and failed.reason is not None else []
-    reasons += [failed.detail] if detail and failed is not None and failed.detail else []
-    return Culprit(Kind.PROCESS_NOT_RESPONDING, target.name, what=": ".join(reasons), why=target.why_none)

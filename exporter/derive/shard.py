@@ -13,9 +13,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from exporter.derive.gate.soak import LEAST_LOOKS
-from exporter.derive.gossip.membership import OwnMembers, is_expected
-from exporter.derive.identity.member_index import ALIVE, census_of
-from exporter.derive.identity.member_processes import Identity
+from exporter.derive.gossip.unknown_members import OwnMembers, is_expected
+from exporter.derive.identity.member_processes import ALIVE, Identity, census_of
 from exporter.derive.kv_clients import used
 from exporter.derive.limits import Rules, written
 from exporter.model.facts import GossipFacts, KeyFacts, TargetFacts

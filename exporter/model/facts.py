@@ -210,7 +210,6 @@ class KeyFacts:
     secondary: SecondaryFacts | None = None  # None: there is none, or it is unknown
     entries: int = 0  # HA tracker: how many (user, cluster)
     corrupted: tuple[int, ...] = ()  # partitions marked corrupted
-    owners: tuple[str, ...] = ()  # of its living partitions
     partitions: int = 0
     phase_since: float | None = None  # in this phase without a break since, our clock
     partition_states: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))  # {}: none read
@@ -220,6 +219,11 @@ class KeyFacts:
     owned: tuple[PartitionFacts, ...] = ()  # its living partitions
     foreign: tuple[str, ...] | None = None  # ids of foreign members; None: not determined
     migration: str = RINGS
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Names of the owners of its living partitions."""
+        return tuple(sorted({owner for partition in self.owned for owner in partition.owners}))
 
     @property
     def size(self) -> int:

@@ -319,6 +319,16 @@ class Observation:
         """The HA tracker's page."""
         return self.others.get("tracker")
 
+    @property
+    def answers(self) -> bool:
+        """Whether any page of the process was read in this cycle. Absent pages prove nothing: a proxy answers
+        404 for a process that has ended.
+        """
+        if Outcome.OK in (self.metrics.outcome, self.gossip.page.outcome):
+            return True
+        rings = (page.outcome for page in self.rings.values())
+        return Outcome.OK in rings or any(p.outcome is Outcome.OK for p in self.partitions.values())
+
     def ring_page(self, path: str) -> Page[Ring] | Page[PartitionRing] | None:
         """The page at this path, for either kind of ring."""
         return self.rings.get(path) or self.partitions.get(path)

@@ -17,8 +17,7 @@ from exporter.cli import diff
 from exporter.cli.arguments import run as main
 from exporter.cli.diff import DIFFERENT, EQUAL, UNKNOWN, status_of
 from exporter.cli.terminal.diff_table import counts
-from exporter.derive.comparison.primary import KeyInput
-from exporter.derive.comparison.views import View, view
+from exporter.derive.comparison.key_input import KeyInput, View, view
 from exporter.derive.history import RingHistory, Watched
 from exporter.derive.identity.member_processes import Owners
 from exporter.derive.kv_key import CycleContext, judge_key

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.derive.gossip.membership import STAYS
+from exporter.derive.gossip.unknown_members import STAYS
 from exporter.model.entry import Member
 from exporter.model.facts import GossipFacts, Snapshot
 from exporter.model.pages import GossipMember, Product

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.comparison.primary import KeyInput, find_primary
-from exporter.derive.comparison.views import View, view
+from exporter.derive.comparison.key_input import KeyInput, View, view
+from exporter.derive.comparison.primary import find_primary
 from exporter.derive.history import RingHistory, Watched
 from exporter.derive.identity.member_processes import Owners
 from exporter.derive.kv_key import CycleContext, judge_key

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.gossip.membership import STAYS
+from exporter.derive.gossip.unknown_members import STAYS
 from exporter.model.facts import GossipFacts, Snapshot
 from exporter.model.gate import Verdict
 from exporter.model.pages import GossipMember, GossipState

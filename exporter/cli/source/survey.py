@@ -18,7 +18,7 @@ from yarl import URL
 
 from exporter.cli.terminal.safe_text import plain
 from exporter.config import HttpClient, load_text
-from exporter.derive.identity.member_index import bare
+from exporter.derive.identity.member_processes import bare
 from exporter.errors import UsageError
 from exporter.expose.wording import culprits
 from exporter.model.facts import MemberFacts, Snapshot, TargetFacts

@@ -6,18 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from statistics import median_high
 from types import MappingProxyType
 
-from exporter.derive import process
-from exporter.derive.comparison.page_keys import KeyLookup, meant, product_for, used_keys
-from exporter.derive.comparison.primary import KeyInput, Stored
-from exporter.derive.comparison.signals import Signal, signals_by_key
-from exporter.derive.comparison.views import View, view
+from exporter.derive.comparison.key_input import KeyInput, Stored, View, view
+from exporter.derive.comparison.page_keys import KeyLookup, Shown, pages_shown, product_for, used_keys
+from exporter.derive.comparison.signals import Signal
 from exporter.derive.identity.key_names import Names
 from exporter.derive.kv_clients import EXTERNAL_STORES, primary_of
 from exporter.derive.ring.agreed_settings import Claim, Role
-from exporter.derive.ring.clocks import fleet_clock
+from exporter.derive.ring.clocks import fleet_clock, fleet_skew
 from exporter.derive.store.store_choice import Places, places_of
 from exporter.model.entry import Replica
 from exporter.model.facts import ClientFacts, ProbeResult, Rejection, TargetFacts
@@ -36,7 +33,7 @@ from exporter.model.shard import Share
 from exporter.model.stores import StoreContent
 from exporter.model.views import ViewFacts
 from exporter.products.ha_keys import HaKeys, prefixes_in
-from exporter.products.ring_pages import HA_KEY, TRACKER_PAGE, RingPage
+from exporter.products.ring_pages import HA_KEY, RingPage
 
 MAX_KEYS = 500
 
@@ -79,69 +76,20 @@ def read_keys(
     if common.product is Product.UNKNOWN:
         common = replace(common, used=used_keys(cycle.observed, stores, judged))
     up = tuple(
-        _shown(read, facts[read.target.name], common) for read in cycle.observed if facts[read.target.name].up
+        pages_shown(read, facts[read.target.name], common)
+        for read in cycle.observed
+        if facts[read.target.name].up
     )
     clients = [client for shown in up for client in shown.target.clients]
     ours = {client.key for client in clients}
     found = sorted(_keys(up, stores, cycle.names.ha), key=lambda key: (key not in ours, key))[:MAX_KEYS]
     failed = frozenset(s.kind for s in cycle.stores if s.outcome is Outcome.FAILED)
     places = places_of((shown.target for shown in up) if cycle.stores else (), cycle.stores)
-    fleet = _Fleet(up, places, failed, primary_of(clients), skew_of(cycle.observed), cycle.names)
+    fleet = _Fleet(up, places, failed, primary_of(clients), fleet_skew(judged), cycle.names)
     span = cycle.keep_views_since, cycle.started
     return tuple(
         _read_key(key, fleet, _earlier_views(before.get(key, ()), span, up)) for key in sorted(found)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One process that answered: its ring pages by key, the keys in its gossip by their canonical key."""
-
-    observation: Observation
-    target: TargetFacts
-    pages: Mapping[str, tuple[Page[Ring] | Page[PartitionRing], ...]]
-    listed: Mapping[str, tuple[str, ...]]
-    waiting: frozenset[str] = frozenset()  # keys with a page that was not due
-    in_memory: frozenset[str] = frozenset()  # keys as they would be stored
-    signals: Mapping[str, RingSignals] = field(default_factory=lambda: MappingProxyType({}))
-    roles: Mapping[str, Role] = field(default_factory=lambda: MappingProxyType({}))
-
-
-def _shown(observation: Observation, target: TargetFacts, common: KeyLookup) -> Shown:
-    """Sort one process's pages. The key of a page is the one in the store: with the process's prefix. What a
-    process keeps in its own memory is in no store, and no view of what is.
-    """
-    found: dict[str, tuple[Page[Ring] | Page[PartitionRing], ...]] = {}
-    waiting = {HA_KEY} if TRACKER_PAGE in observation.waiting else set()
-    requested = {*observation.rings, *observation.partitions, *observation.waiting}
-    for known in meant(target, common):
-        if known.path not in requested or known.key in target.in_memory:
-            continue
-        page = observation.ring_page(known.path)
-        key = common.names.stored(known.key, target.config)
-        if page is not None:
-            found[key] = (*found.get(key, ()), page)
-        else:
-            waiting.add(key)
-    listed: dict[str, list[str]] = {}
-    for name, what in observation.gossip.page.value.keys.items() if observation.gossip.page.value else ():
-        if not what.deleted:
-            listed.setdefault(common.names.ha.canonical(name), []).append(name)
-    by_key = {key: tuple(names) for key, names in listed.items()}
-    roles = {client.key: Role.READER for client in target.clients}
-    roles |= {client.key: Role.OWNER for client in target.clients if client.writes}
-    in_memory = frozenset(common.names.stored(key, target.config) for key in target.in_memory if key)
-    signals = _signals(observation, target, common)
-    return Shown(observation, target, found, by_key, frozenset(waiting), in_memory, signals, roles)
-
-
-def _signals(observation: Observation, target: TargetFacts, common: KeyLookup) -> Mapping[str, RingSignals]:
-    """The process's metrics about each ring that it watches, by the ring's key in the store."""
-    rings = observation.metrics.value.rings if observation.metrics.value is not None else {}
-    product = target.product if target.product is not Product.UNKNOWN else common.product
-    by_key = signals_by_key(rings, product)
-    here = by_key.keys() - target.in_memory
-    return {common.names.stored(key, target.config): by_key[key] for key in here}
 
 
 @dataclass(frozen=True)  # not slots: the prefixes are gathered once
@@ -168,14 +116,6 @@ class _Fleet:
         """The prefixes of the HA trackers that run; all configured prefixes where no page shows one."""
         configs = [shown.target.config for shown in self.up if shown.target.config]
         return tuple(prefixes_in(configs, tracking=True) or prefixes_in(configs))
-
-
-def skew_of(observed: Iterable[Observation]) -> float | None:
-    """How far the clocks of most processes are ahead of ours, seconds. Of two that differ the later one
-    counts: with it a heartbeat can seem late, but never too recent.
-    """
-    skews = [skew for observation in observed if (skew := process.skew_of(observation)) is not None]
-    return median_high(skews) if skews else None
 
 
 def _keys(up: Iterable[Shown], stores: Iterable[StoreContent], ha: HaKeys) -> set[str]:

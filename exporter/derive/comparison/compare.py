@@ -11,11 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exporter.model.entry import Entry, Renewal, Replica, State, Tokens, owns
-from exporter.model.pages import PartitionRing, Ring, Value
+from exporter.derive.comparison.key_input import NOTHING, Content
+from exporter.model.entry import Entry, Renewal, State, Tokens
 from exporter.model.views import Comparison, Difference
 
-Content = Mapping[str, Entry]
 FIELDS = {
     "ring": ("state", "tokens", "address", "zone"),
     "partition": ("state", "tokens", "address", "zone"),
@@ -25,37 +24,6 @@ _TELLING = {"state", "address", "replica"}
 _HIDDEN = State.UNHEALTHY
 MAX_DIFFERENCES = 200
 MAX_DOUBTFUL = 200
-NOTHING: Content = MappingProxyType({})
-
-
-def content_of(value: Value | Mapping[str, Replica]) -> Content:
-    """What counts of a value: no tombstones, no deleted entries; owners beside partitions."""
-    if isinstance(value, Ring):
-        return value.without_tombstones()
-    if isinstance(value, PartitionRing):
-        return _partitions(value)
-    entries = {"": value} if isinstance(value, Replica) else value
-    return {name: entry for name, entry in entries.items() if not entry.is_tombstone}
-
-
-def _partitions(ring: PartitionRing) -> Content:
-    found: dict[str, Entry] = {}
-    for number, partition in ring.partitions.items():
-        if not partition.is_tombstone:
-            found[f"partition {number}"] = partition
-            found |= dict.fromkeys([f"owner {owner}" for owner in partition.owners], owns(number))
-    return found
-
-
-def tombstones_of(value: Value | Mapping[str, Replica] | None, content: Content) -> Content:
-    """The tombstones of a ring, so that older copies of them are dropped; `content` is the rest of the ring.
-    A deleted HA entry is none: the tracker deletes it itself, a while later.
-    """
-    if isinstance(value, PartitionRing):
-        return {f"partition {number}": each for number, each in value.partitions.items() if each.is_tombstone}
-    if not isinstance(value, Ring) or len(value.members) == len(content):
-        return NOTHING  # nearly always
-    return {name: member for name, member in value.members.items() if member.is_tombstone}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
-from exporter.derive.comparison.compare import Content, content_of, tombstones_of
-from exporter.derive.comparison.primary import KeyInput, Stored
+from exporter.derive.comparison.key_input import Content, KeyInput, Stored, tombstones_of
 from exporter.derive.limits import DEFAULT_PERIOD
 from exporter.derive.ring.clocks import fleet_clock
 
@@ -40,8 +39,8 @@ def _dated(inputs: KeyInput) -> Iterator[tuple[Content, float]]:
         now = fleet_clock(view.read_at, inputs.skew, view.clock)
         if view.known and view.value is not None and now is not None:
             yield from _with_tombstones(view.value, view.content or {}, now)
-    if inputs.store is not None and inputs.store_clock is not None:
-        yield from _with_tombstones(inputs.store, content_of(inputs.store), inputs.store_clock)
+    if inputs.stored is not None and inputs.store_clock is not None:
+        yield from _with_tombstones(inputs.store, inputs.stored, inputs.store_clock)
 
 
 def _with_tombstones(value: Stored | None, content: Content, now: float) -> tuple[tuple[Content, float], ...]:

@@ -8,17 +8,22 @@ from itertools import chain, islice, zip_longest
 from types import MappingProxyType
 
 from exporter.derive import kv_clients
-from exporter.derive.comparison.compare import FIELDS, Content, Moment, compare, content_of, delivered
-from exporter.derive.comparison.ha_between_readings import (
+from exporter.derive.comparison.compare import FIELDS, Moment, compare, delivered
+from exporter.derive.comparison.key_input import Content, KeyInput, View
+from exporter.derive.comparison.primary import Primary, is_by_pages
+from exporter.derive.comparison.standing_differences import (
     Failovers,
+    Standing,
+    carry,
     diverged_entries,
     failovers,
+    settle,
     under_way,
+    unread_of,
+    view_name,
     with_entries,
 )
-from exporter.derive.comparison.primary import KeyInput, Primary, is_by_pages
-from exporter.derive.comparison.standing_differences import Standing, carry, settle, unread_of, view_name
-from exporter.derive.comparison.views import View, distinct, judge_views
+from exporter.derive.comparison.views import distinct, judge_views
 from exporter.model.facts import SecondaryFacts
 from exporter.model.views import Comparison, Difference, Place, ViewFacts
 from exporter.products.ring_pages import HA_KEY
@@ -50,7 +55,7 @@ def compare_views(inputs: KeyInput, primary: Primary, standing: Standing, times:
     compared; what a kept view lacked counts until it is read again.
     """
     other = kv_clients.secondary_of(inputs.clients, primary.store)
-    content = content_of(primary.value) if primary.value is not None else None
+    content = primary.content
     found = {} if content is None else _compared(inputs, content, other, Moment(primary.clock, times.period))
     store = () if other == "memberlist" else (_stored(inputs, content, f"store {other}"),)
     found, doubts = settle(found, standing, times.now, times.period, unread_of(store or inputs.copies))
@@ -139,8 +144,7 @@ def _compared(inputs: KeyInput, primary: Content, other: str, at: Moment) -> dic
         }
     if not other or other != inputs.store_kind or not inputs.store_known:
         return {}
-    stored = content_of(inputs.store) if inputs.store is not None else None
-    return {f"store {other}": compare(primary, stored, f"store {other}", at)}
+    return {f"store {other}": compare(primary, inputs.stored, f"store {other}", at)}
 
 
 def _less(content: Content, unread: frozenset[str]) -> Content:

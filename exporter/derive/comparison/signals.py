@@ -15,9 +15,8 @@ from statistics import median_high
 from types import MappingProxyType
 
 from exporter.model.entry import State
-from exporter.model.pages import Product, RingSignals
+from exporter.model.pages import RingSignals
 from exporter.model.views import ViewFacts
-from exporter.products.ring_pages import key_of_client
 
 KIND = "metrics"
 SETTLES_AFTER = 10.0  # seconds; a change reaches every watch and every gossip copy in less
@@ -46,20 +45,6 @@ class Deviation:
 
 
 Deviations = Mapping[str, Deviation]  # by process
-
-
-def signals_by_key(signals: Mapping[str, RingSignals], product: Product) -> dict[str, RingSignals]:
-    """Sort by default keys. Of one ring that a process watches twice, the view with fewer members counts."""
-    found: dict[str, RingSignals] = {}
-    for name, ring in signals.items():
-        key = key_of_client(name, product)
-        if key and (key not in found or _shows_less(ring, found[key])):
-            found[key] = ring
-    return found
-
-
-def _shows_less(ring: RingSignals, other: RingSignals) -> bool:
-    return (ring.size, ring.oldest or 0.0) < (other.size, other.oldest or 0.0)
 
 
 @dataclass(frozen=True, slots=True)

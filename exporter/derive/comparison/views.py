@@ -14,44 +14,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 
-from exporter.derive.comparison.compare import Content, content_of, tombstones_of
+from exporter.derive.comparison.key_input import Content, View, tombstones_of
 from exporter.derive.limits import DEFAULT_TIMEOUT
-from exporter.model.entry import Entry, Renewal, Replica, State, Tokens
-from exporter.model.pages import PartitionRing, Ring, Value
+from exporter.model.entry import Entry, Renewal, State, Tokens
+from exporter.model.pages import Ring
 from exporter.model.views import Comparison, ViewFacts
 
 SHOWN_AFTER = 2 * DEFAULT_TIMEOUT  # seconds; a watch brings a value within moments, a busy one later
 # A constant, since every member of every view is compared with it: `State.UNHEALTHY` costs ten times as much.
 _UNHEALTHY = State.UNHEALTHY
 MAX_CONTENTS = 8  # contents that further views are compared with
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """One process's view of one key. `value` is `None` where the process lacks the key. `known` is False
-    where the view could not be read; then nothing else counts.
-    """
-
-    target: str
-    value: Value | Mapping[str, Replica] | None
-    known: bool = True
-    recently_started: bool = False
-    clock: float | None = None
-    read_at: float | None = None
-    content: Content | None = None  # what counts of `value`, computed once
-    had_turn: bool = True  # False: it was not this process's turn, so an older reading may stand in
-    unread: frozenset[str] = frozenset()  # HA entries that are listed there but were not read this time
-
-    @property
-    def now(self) -> float | None:
-        """The answering process's time, from the page itself where it has one."""
-        return (self.value.now if isinstance(self.value, Ring | PartitionRing) else None) or self.clock
-
-
-def view(target: str, value: Value | Mapping[str, Replica] | None, **rest: object) -> View:
-    """Make a view with its content computed."""
-    content = None if value is None else content_of(value)
-    return View(target, value, content=content, **rest)  # type: ignore[arg-type] # same keywords
 
 
 def judge_views(

@@ -9,9 +9,9 @@ from typing import Any, Generic, TypeVar, cast
 
 from exporter.derive import kv_clients
 from exporter.derive.gate.coverage import Universe, is_in_rings, runs_memberlist, universe
+from exporter.derive.gate.rollback import is_mixed
 from exporter.derive.limits import Rules
-from exporter.derive.migration.overwrite_risks import joins_only_itself
-from exporter.derive.migration.rollback import is_mixed
+from exporter.derive.migration.risks import joins_only_itself
 from exporter.derive.store.external_store import unattended
 from exporter.model.facts import ClientFacts, GossipFacts, KeyFacts, Snapshot, TargetFacts
 from exporter.model.migration import HA_TRACKER, OF_ALL, STORE

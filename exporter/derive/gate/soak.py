@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from exporter.derive.identity.member_index import census_of
+from exporter.derive.identity.member_processes import census_of
 from exporter.derive.limits import Rules
 from exporter.derive.process import stands_in
 from exporter.model.culprits import Kind, Looked, LookedKind

@@ -6,22 +6,56 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from exporter.derive.gate import soak
-from exporter.derive.gate.causes import explained, warned
+from exporter.derive.gate.causes import explained, together, warned
 from exporter.derive.gate.check import CheckFunction, Results
 from exporter.derive.gate.evidence import Evidence
 from exporter.derive.gate.harms import STEPS, Rule
-from exporter.derive.limits import Rules
+from exporter.derive.gate.rollback import judge_rollback
+from exporter.derive.limits import Rules, judged_by
 from exporter.model.facts import Fleet, Snapshot
 from exporter.model.findings import Finding, FindingKind
 from exporter.model.gate import Check, Step, Verdict
-from exporter.model.migration import READ_WRITE, RINGS, Migration
+from exporter.model.migration import READ_WRITE, RINGS, STORE, Migration
 from exporter.model.pages import Phase, Product
 
 # Checks that compare two readings: the first one leaves them unknown.
 NEED_TWO_CYCLES = frozenset({"gossip-port-quiet", "store-idle", "store-has-no-clients", "old-group-idle"})
 
 
+DOCS = "docs/"  # what the path of each check's explanation begins with
 _PATHS = (("old-read-path-present", "retire-read-path"), ("old-write-path-present", "retire-write-path"))
+
+
+def with_steps(now: Snapshot, before: Snapshot | None, rules: Rules) -> Snapshot:
+    """The snapshot with each migration's steps and way back, and what follows from them for the fleet."""
+    now = replace(
+        now,
+        newcomers=soak.newcomers(now, before),
+        judged_by=judged_by(rules),
+        interval=rules.interval,
+    )
+    migrations = tuple(
+        replace(
+            one, steps=linked(one.steps, rules.docs_url), rollback=judge_rollback(now, one, rules.max_lag)
+        )
+        for one in judge_migrations(now, before, rules)
+    )
+    now = replace(now, migrations=migrations)
+    return replace(now, fleet=_fleet(now))
+
+
+def _fleet(snapshot: Snapshot) -> Fleet:
+    """The fleet with its migrations' results: every warning, and what is next in the leading one."""
+    migrations, lead = snapshot.migrations, snapshot.leading
+    begun = [one for one in migrations if one.is_under_way] or [lead]
+    last = next((one.next_step for one in migrations if one.name == STORE), "")
+    return replace(
+        snapshot.fleet,
+        next_step=lead.next_step or last,
+        rollback=lead.rollback,
+        findings=together(one.findings for one in migrations),
+        dangers=tuple(dict.fromkeys(risk for one in begun for risk in one.dangers)),
+    )
 
 
 def judge_migrations(now: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[Migration, ...]:
@@ -29,6 +63,19 @@ def judge_migrations(now: Snapshot, before: Snapshot | None, rules: Rules) -> tu
     previous, results = _previous(now, before, rules), Results()
     shared = Evidence(now, rules)
     return tuple(_judge_migration(one, shared.of(one.name), previous, results) for one in now.migrations)
+
+
+def linked(steps: tuple[Step, ...], base: str) -> tuple[Step, ...]:
+    """Put the address of the docs before each check's place in them; without one it stays a path."""
+    if not base:
+        return steps
+    return tuple(replace(step, checks=tuple(_linked(check, base) for check in step.checks)) for step in steps)
+
+
+def _linked(check: Check, base: str) -> Check:
+    if not check.doc.startswith(DOCS):
+        return check
+    return replace(check, doc=f"{base}/{check.doc.removeprefix(DOCS)}")
 
 
 def _judge_migration(

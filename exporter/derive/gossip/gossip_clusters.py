@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from exporter.model.facts import GossipFacts, Snapshot
+from exporter.model.facts import GossipFacts
 from exporter.model.rings import ShortList
 
 SPREADS = 60.0  # seconds; two rounds of dskit's pull_push_interval, in which any join or departure spreads
@@ -131,14 +131,12 @@ def short(groups: Components, lists: Lists) -> Mapping[str, ShortList]:
     return MappingProxyType(short_lists)
 
 
-def lasting(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> GossipFacts | None:
+def lasting(gossip: GossipFacts, before: GossipFacts | None, now: float) -> GossipFacts:
     """Which short lists are wrong: those of half of the cluster or less at once. The rest are if they lack
     the same process for longer than a join or a departure takes to spread. In a rolling restart it is another
     process each time.
     """
-    if gossip is None or not gossip.short:
-        return gossip
-    earlier = before.gossip.short if before is not None and before.gossip is not None else {}
+    earlier = before.short if before is not None else {}
     dated: dict[str, ShortList] = {}
     for name, short_list in gossip.short.items():
         old = earlier.get(name)
@@ -149,11 +147,9 @@ def lasting(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> 
     return replace(gossip, short=MappingProxyType(dated))
 
 
-def parted(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> GossipFacts | None:
+def parted(gossip: GossipFacts, before: GossipFacts | None, now: float) -> GossipFacts:
     """Date the doubts, and part those from their cluster that stay longer than a join takes to spread."""
-    if gossip is None or not gossip.doubts:
-        return gossip
-    doubts = before.gossip.doubts if before is not None and before.gossip is not None else {}
+    doubts = before.doubts if before is not None else {}
     dated = {name: min(doubts.get(name) or now, now) for name in gossip.doubts}
     stayed = {name for name, since in dated.items() if now - since >= SPREADS}
     remaining = [tuple(name for name in cluster if name not in stayed) for cluster in gossip.clusters]

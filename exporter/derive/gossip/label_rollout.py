@@ -120,6 +120,15 @@ def label_of(config: ProcessConfig | None) -> str | None:
     return "" if config.label is None and config.labels_supported is False else config.label
 
 
+def by_label(configs: Mapping[str, ProcessConfig]) -> Mapping[str, tuple[str, ...]]:
+    """The processes with a label that was read, by label."""
+    found: dict[str, list[str]] = {}
+    for name, config in configs.items():
+        if (label := label_of(config)) is not None:
+            found.setdefault(label, []).append(name)
+    return MappingProxyType({label: tuple(sorted(names)) for label, names in found.items()})
+
+
 def _verifies(config: ProcessConfig) -> bool | None:
     """Whether a process drops packets with another label; a release without labels drops any label."""
     if config.labels_supported is False:
@@ -147,18 +156,13 @@ def _stage(by_stage: Mapping[str, list[str]]) -> str:
 
 def _conflicts(up: Iterable[TargetFacts]) -> tuple[LabelConflict, ...]:
     """Which processes drop each other's packets: a process that verifies drops every label but its own."""
-    named = sorted(up, key=lambda target: target.name)
-    labelled = [(t.name, label_of(t.config), _verifies(t.config)) for t in named if t.config]
-    having: dict[str, list[str]] = {}
-    for name, label, _ in labelled:
-        if label is not None:
-            having.setdefault(label, []).append(name)
-    carriers = {label: tuple(having[label]) for label in sorted(having)}
+    configs = {target.name: target.config for target in up if target.config}
+    carriers = dict(sorted(by_label(configs).items()))
     foreign = {label: {o: names for o, names in carriers.items() if o != label} for label in carriers}
     return tuple(
         LabelConflict(name, label, foreign[label])
-        for name, label, verifies in labelled
-        if label is not None and verifies and foreign[label]
+        for name, config in sorted(configs.items())
+        if (label := label_of(config)) is not None and _verifies(config) and foreign[label]
     )
 
 

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from heapq import nsmallest
 from types import MappingProxyType
 
-from exporter.derive.gossip.gossip_clusters import Lists, components, short
-from exporter.derive.gossip.label_rollout import label_of, rollout
+from exporter.derive.gossip.gossip_clusters import Lists, components, lasting, parted, short
+from exporter.derive.gossip.label_rollout import by_label, label_of, rollout
+from exporter.derive.gossip.unknown_members import outstayed, unknown_members
 from exporter.derive.identity.key_product import unused_keys
-from exporter.derive.identity.member_index import ALIVE, Census, Endpoint, Spot, bare, census_of, each_once
-from exporter.derive.identity.member_processes import Identity
+from exporter.derive.identity.member_processes import (
+    Census,
+    Identity,
+    Spot,
+    bare,
+    census_of,
+    each_once,
+)
 from exporter.derive.limits import DEFAULT_TIMEOUT, Rules
 from exporter.model.entry import State
-from exporter.model.facts import GossipFacts, GossipTarget, KeyFacts, Snapshot, TargetFacts, UnknownMember
-from exporter.model.pages import GossipMember, Observation, Outcome, ProcessConfig, Product, Ring, Value
+from exporter.model.facts import GossipFacts, GossipTarget, KeyFacts, TargetFacts
+from exporter.model.pages import Observation, Outcome, ProcessConfig, Product, Ring, Value
 from exporter.products.ha_keys import HaKeys
 
 UNHEALTHY_AFTER = 2 * DEFAULT_TIMEOUT
 SPREAD_WINDOW = 600.0  # seconds
-STAYS = 120.0  # seconds; a restarted process leaves its former self in member lists for up to a minute
 
 
 def gossip_of(
@@ -80,35 +86,45 @@ def _newest_heartbeat(values: Iterable[Value], identity: Identity, clock: float 
     return max(0.0, clock - max(times)) if times else None
 
 
-def with_heartbeat_ages(
-    gossip: GossipFacts | None, targets: Iterable[TargetFacts], keys: Iterable[KeyFacts], now: float
-) -> GossipFacts | None:
-    """Add the age of the newest heartbeat of any other member in each process's copies, seconds, or by its
+def with_times(
+    gossip: GossipFacts,
+    before: GossipFacts | None,
+    targets: Iterable[TargetFacts],
+    keys: Iterable[KeyFacts],
+    now: float,
+) -> GossipFacts:
+    """Add what shows only over time: since when something is so, the heartbeats' ages, the gossip's delay.
+    `before` is the gossip of the previous cycle, `now` our clock.
+    """
+    for judge in (outstayed, lasting, parted):
+        gossip = judge(gossip, before, now)
+    return _with_spread(replace(gossip, heartbeat_ages=heartbeat_ages(targets, keys, now)), keys, before, now)
+
+
+def heartbeat_ages(
+    targets: Iterable[TargetFacts], keys: Iterable[KeyFacts], now: float
+) -> Mapping[str, float]:
+    """The age of the newest heartbeat of any other member in each process's copies, seconds, or by its
     metrics. A process that lists only itself, where further processes exist, has received none since it
-    started. `now` is our clock.
+    started.
     """
     having = {target.name: (target, target.gossip) for target in targets if target.gossip is not None}
-    if gossip is None:
-        return None
     since_start = {
         name: max(0.0, now + (target.skew or 0.0) - target.started)
         for name, (target, own) in having.items()
         if own.isolated and len(having) > 1 and target.started is not None
     }
     own_ages = {name: own.heartbeat_age for name, (_, own) in having.items() if own.heartbeat_age is not None}
-    ages = _ages_by_metrics(keys, having) | since_start | own_ages
-    return replace(gossip, heartbeat_ages=MappingProxyType(ages))
+    return MappingProxyType(_ages_by_metrics(keys, having) | since_start | own_ages)
 
 
-def with_spread(
-    gossip: GossipFacts | None, keys: Iterable[KeyFacts], before: GossipFacts | None, now: float
-) -> GossipFacts | None:
+def _with_spread(
+    gossip: GossipFacts, keys: Iterable[KeyFacts], before: GossipFacts | None, now: float
+) -> GossipFacts:
     """Add the gossip's delay: how far a copy of a ring was behind the newest one, at most, in the last
     minutes. Copies are read one after another, so a heartbeat period is always in it. One that is behind by
     more than the heartbeat timeout receives no gossip at all.
     """
-    if gossip is None:
-        return None
     delays = (v.staleness for key in keys for v in key.views if v.kind == "gossip" and v.judged)
     behind = [seconds for seconds in delays if seconds is not None and seconds <= DEFAULT_TIMEOUT]
     current, old = max(behind, default=None), before.spread if before is not None else None
@@ -148,18 +164,16 @@ def _is_quiet(value: Value, clock: float | None) -> bool:
 
 
 def judge_gossip(
-    targets: Iterable[TargetFacts],
-    identities: Iterable[Identity],
+    all_targets: tuple[TargetFacts, ...],
+    ids: Mapping[str, Identity],
     product: Product,
     rules: Rules,
-    ha: HaKeys | None = None,
+    ha: HaKeys,
 ) -> GossipFacts | None:
     """Judge the gossip; `None` where no process has memberlist. `ha` recognises the HA entries."""
-    all_targets = tuple(targets)
     having = {t.name: t.gossip for t in all_targets if t.gossip is not None}
     if not having:
         return None
-    ids = {identity.target: identity for identity in identities}
     judged = {t.name for t in all_targets if not t.recently_started}
     members = {name: ids[name].member for name in having if name in ids}
     lists_of = _listed_by_each(having, [ids[name] for name in having if name in ids])
@@ -167,10 +181,10 @@ def judge_gossip(
     alive = {name: census_of(gossip.members).alive for name, gossip in having.items()}
     lists = Lists(lists_of, alive, steady)
     found = components(lists, judged)
-    unknown, namesakes = _unknown_members(having, ids.values(), rules)
+    unknown, namesakes = unknown_members(having, ids.values(), rules)
     configs = {target.name: target.config for target in all_targets if target.up and target.config}
     listed = frozenset(key for gossip in having.values() for key in gossip.keys)
-    unused = unused_keys(listed, all_targets, product, ha or HaKeys())
+    unused = unused_keys(listed, all_targets, product, ha)
     return GossipFacts(
         clusters=found.clusters,
         doubts=MappingProxyType(dict.fromkeys(found.doubts, 0.0)),
@@ -182,21 +196,11 @@ def judge_gossip(
         unknown_keys=tuple(unused),
         foreign_keys=tuple(key for key, foreign in unused.items() if foreign),
         remains=_remains(tuple(unused), having.values()),
-        labels=_by_label(configs),
+        labels=by_label(configs),
+        rollout=rollout(all_targets, rules.label),
         unverified=tuple(sorted(n for n, config in configs.items() if config.label_verification_disabled)),
         unread=tuple(sorted(t.name for t in all_targets if _unread(t))),
-        rollout=rollout(all_targets, rules.label),
     )
-
-
-def _by_label(configs: Mapping[str, ProcessConfig]) -> Mapping[str, tuple[str, ...]]:
-    """The processes with a label that was read, by label."""
-    found: dict[str, list[str]] = {}
-    for name, config in configs.items():
-        label = label_of(config)
-        if label is not None:
-            found.setdefault(label, []).append(name)
-    return MappingProxyType({label: tuple(sorted(names)) for label, names in found.items()})
 
 
 def _unread(target: TargetFacts) -> bool:
@@ -230,83 +234,6 @@ def _absent(lists_of: Mapping[str, frozenset[str]], judged: frozenset[str]) -> t
             and not any(name in listed_there for viewer, listed_there in lists_of.items() if viewer != name)
         )
     )
-
-
-def _unknown_members(
-    having: Mapping[str, GossipTarget], identities: Iterable[Identity], rules: Rules
-) -> tuple[tuple[UnknownMember, ...], tuple[UnknownMember, ...]]:
-    """Members that are no process of ours and that no `expected_members` pattern matches; apart from them
-    those that have the name of one.
-    """
-    ours = OwnMembers.of(identities)
-    found: dict[str, tuple[GossipMember, list[str]]] = {}
-    strange: dict[int, list[GossipMember]] = {}
-    for viewer, gossip in having.items():
-        at = id(gossip.members)
-        if at not in strange:
-            alive = (member for member in gossip.members if member.state in ALIVE)
-            strange[at] = [m for m in alive if not (ours.has(m) or is_expected(m.name, rules))]
-        for member in strange[at]:
-            found.setdefault(member.name, (member, []))[1].append(viewer)
-    unknown: list[UnknownMember] = []
-    namesakes: list[UnknownMember] = []
-    for name, (member, seers) in sorted(found.items()):
-        one = UnknownMember(name, f"{member.address}:{member.port}", tuple(sorted(seers)))
-        (namesakes if ours.names(member) else unknown).append(one)
-    return tuple(unknown), tuple(namesakes)
-
-
-def outstayed(gossip: GossipFacts | None, before: Snapshot | None, now: float) -> GossipFacts | None:
-    """Date the namesakes; those that outstay a process's former self count among `unknown`."""
-    if gossip is None or not gossip.namesakes:
-        return gossip
-    namesakes = before.gossip.namesakes if before is not None and before.gossip is not None else ()
-    since = {namesake.name: namesake.since for namesake in namesakes}
-    dated = tuple(replace(one, since=min(since.get(one.name) or now, now)) for one in gossip.namesakes)
-    stayed = (one for one in dated if one.since is not None and now - one.since >= STAYS)
-    unknown = sorted((*gossip.unknown, *stayed), key=lambda member: member.name)
-    return replace(gossip, namesakes=dated, unknown=tuple(unknown))
-
-
-@dataclass(frozen=True, slots=True)
-class OwnMembers:
-    """The watched processes: the places of their own members, by their complete and bare names. Also the
-    names of those with an unidentified member.
-    """
-
-    places: Mapping[str, frozenset[Endpoint]]
-    hidden: frozenset[str]
-
-    @classmethod
-    def of(cls, identities: Iterable[Identity]) -> OwnMembers:
-        """Take names and places out of the processes' identities."""
-        places: dict[str, set[Endpoint]] = {}
-        hidden: set[str] = set()
-        for identity in identities:
-            if not identity.member:
-                hidden |= identity.names
-            for name in {identity.member, *identity.names} if identity.member else ():
-                places.setdefault(name, set()).add(identity.place)
-        return cls({name: frozenset(found) for name, found in places.items()}, frozenset(hidden))
-
-    def has(self, member: GossipMember) -> bool:
-        """Whether a gossip member is one of these processes. The name by itself counts only where the process
-        has an unidentified member: two installations may have the same pod names.
-        """
-        here = (member.address, member.port)
-        if here in self.places.get(member.name, ()):
-            return True
-        name = bare(member.name)
-        return name in self.hidden or here in self.places.get(name, ())
-
-    def names(self, member: GossipMember) -> bool:
-        """Whether a gossip member has the name of one of these processes."""
-        return member.name in self.places or bare(member.name) in self.places
-
-
-def is_expected(member: str, rules: Rules) -> bool:
-    """Whether `expected_members` names a member."""
-    return any(pattern.search(member) for pattern in rules.expected_members)
 
 
 def _remains(keys: tuple[str, ...], gossips: Iterable[GossipTarget]) -> tuple[str, ...]:

@@ -56,9 +56,9 @@ def names_of(
     stores = tuple(store for store in stores if store.outcome is Outcome.OK)
     configs = [observation.config.value for observation in observed if observation.config.value is not None]
     values = tuple(values_in(observed, stores))
-    ha = ha_keys(configs, before.ha.learned(), values, _tracked(observed))
+    tracked, shown = _tracked(observed), _shown(observed, product)
+    ha = ha_keys(configs, before.ha.learned(), values, tracked)
     aliases = dict(before.aliases)
-    shown = _shown(observed, product)
     if shown:
         aliases |= _by_configs(shown, configs)
         aliases |= _by_content(shown, {key: value for key, value in values if not ha.entry(key)})

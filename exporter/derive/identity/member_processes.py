@@ -4,21 +4,101 @@ one.
 A gossip member belongs to a process by address and port first, then by its name without the random suffix. A
 ring member belongs to a process by its id, then by its address (with the gRPC port where several processes
 share one address, as on a single machine).
+
+Processes with the same member list share one tuple of it (`exporter.decode.formats.memo`), so a cluster of a
+thousand needs one index and not a thousand.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from exporter.derive.identity.member_index import ALIVE, Endpoint, bare, census_of
 from exporter.model.entry import Member
-from exporter.model.pages import GossipMember, Observation, Outcome, ProcessConfig, Ring
+from exporter.model.pages import GossipMember, GossipState, Observation, ProcessConfig, Ring
+
+ALIVE = frozenset({GossipState.ALIVE, GossipState.SUSPECT})
+_SUFFIX = re.compile(r"-[0-9a-f]{8}$")
+Members = tuple[GossipMember, ...]
+Index = Mapping[str, Members]
+Endpoint = tuple[str, int]  # address and port
+Spot = tuple[str, Endpoint]  # a bare name and where it stands
+
+
+@lru_cache(maxsize=32_768)
+def bare(name: str) -> str:
+    """A gossip member's name without the eight hex digits that change at every restart."""
+    return _SUFFIX.sub("", name)
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """One member list. `alive` are names, `spots` bare names and their places. The indexes contain the
+    members in state alive or suspect, or all members where there are none of these.
+    """
+
+    members: Members
+    states: Mapping[str, int]
+    alive: frozenset[str]
+    spots: frozenset[Spot]
+    by_address: Index
+    by_name: Index
+    """By the complete name and by the bare one."""
+
+
+def each_once(lists: Iterable[Members]) -> Mapping[int, Members]:
+    """The different lists among these, by their identity; most processes have the same one."""
+    return {id(members): members for members in lists}
+
+
+class _Same:
+    """A list by its identity: comparing two long lists would cost what the cache saves."""
+
+    __slots__ = ("members",)
+
+    def __init__(self, members: Members) -> None:
+        self.members = members
+
+    def __hash__(self) -> int:
+        return id(self.members)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.members is self.members
+
+
+def census_of(members: Members) -> Census:
+    """Index a member list, once for each."""
+    return _census(_Same(members))
+
+
+@lru_cache(maxsize=64)
+def _census(same: _Same) -> Census:
+    members = same.members
+    living = tuple(m for m in members if m.state in ALIVE)
+    counted = living or members
+    count = Counter(m.state for m in members)
+    return Census(
+        members=members,
+        states=MappingProxyType({state.value: count.get(state, 0) for state in GossipState}),
+        alive=frozenset(m.name for m in living),
+        spots=frozenset((bare(m.name), (m.address, m.port)) for m in living),
+        by_address=_index((m.address, m) for m in counted),
+        by_name=_index((name, m) for m in counted for name in {m.name, bare(m.name)}),
+    )
+
+
+def _index(pairs: Iterable[tuple[str, GossipMember]]) -> Index:
+    found: dict[str, list[GossipMember]] = {}
+    for key, member in pairs:
+        found.setdefault(key, []).append(member)
+    return {key: tuple(members) for key, members in found.items()}
 
 
 @lru_cache(maxsize=16_384)
@@ -60,17 +140,7 @@ class Identity:
 def identities(observed: Iterable[Observation]) -> tuple[Identity, ...]:
     """Each answering process's identity, with its own gossip member if it can be identified."""
     observed = tuple(observed)
-    return tuple(_identity(observation, observed) for observation in observed if answers(observation))
-
-
-def answers(observation: Observation) -> bool:
-    """Whether any page of the process was read in this cycle. Absent pages prove nothing: a proxy answers 404
-    for a process that has ended.
-    """
-    if Outcome.OK in (observation.metrics.outcome, observation.gossip.page.outcome):
-        return True
-    rings = (page.outcome for page in observation.rings.values())
-    return Outcome.OK in rings or any(page.outcome is Outcome.OK for page in observation.partitions.values())
+    return tuple(_identity(observation, observed) for observation in observed if observation.answers)
 
 
 def _identity(observation: Observation, observed: tuple[Observation, ...]) -> Identity:
@@ -262,11 +332,16 @@ class Gossipers:
         return member.id in self.names or host_of(member.address) in self.hosts
 
 
-def gossipers(members: Iterable[GossipMember]) -> Gossipers:
-    """Index the gossip members of all processes. Members in state dead or left do not count."""
+def gossipers(lists: Iterable[Members]) -> Gossipers | None:
+    """Index the gossip members of all member lists, `None` where none was read. Members in state dead or left
+    do not count.
+    """
+    different = each_once(lists)
+    if not different:
+        return None
     places: dict[str, set[int]] = {}
     names: set[str] = set()
-    for member in members:
+    for member in chain.from_iterable(different.values()):
         if member.state not in ALIVE:
             continue
         names |= {member.name, bare(member.name)}

@@ -48,3 +48,11 @@ def _is_html(page: PageFacts) -> bool:
 
 def _of(kind: Kind, pages: Iterable[PageFacts]) -> Culprit:
     return Culprit(kind, names=tuple(dict.fromkeys(page.name for page in pages)))
+
+
+def silence(target: TargetFacts, *, detail: bool = True) -> Culprit:
+    """Blame a process that does not answer, with the reason where there is one."""
+    failed = next((page for page in target.pages if page.outcome is Outcome.FAILED and page.reason), None)
+    reasons = [failed.reason.value] if failed is not None and failed.reason is not None else []
+    reasons += [failed.detail] if detail and failed is not None and failed.detail else []
+    return Culprit(Kind.PROCESS_NOT_RESPONDING, target.name, what=": ".join(reasons), why=target.why_none)

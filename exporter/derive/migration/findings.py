@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from exporter.derive import kv_clients
-from exporter.derive.identity.restart_loops import restarting
-from exporter.derive.identity.unlisted_processes import unlisted
+from exporter.derive.identity.not_a_target import silence
+from exporter.derive.identity.process_starts import restarting, unlisted
 from exporter.derive.migration.judged_fleet import JudgedFleet
-from exporter.derive.migration.migration import product_of
 from exporter.derive.migration.migrations import REACHED, STANDS_STILL
-from exporter.derive.process import is_of_two, silence
+from exporter.derive.process import is_of_two
 from exporter.derive.ring.partitions import without_owner
 from exporter.derive.ring.writers import sharing, without_member
 from exporter.model.culprits import Culprit, Kind
@@ -24,6 +24,12 @@ from exporter.products.ring_pages import is_of_ingesters
 
 RESTART = 180.0  # seconds that a process may take for an ordinary restart,
 AT_ONCE = 0.1  # and how many of all may do so at once, one at least
+
+
+def with_findings(migrations: Iterable[Migration], fleet: JudgedFleet, now: float) -> tuple[Migration, ...]:
+    """The migrations, with what is wrong with each and with all."""
+    of_each = tuple(of_all(fleet, now))
+    return tuple(replace(one, findings=(*of_each, *of_migration(one, fleet, now))) for one in migrations)
 
 
 def of_migration(migration: Migration, fleet: JudgedFleet, now: float) -> Iterable[Finding]:
@@ -105,7 +111,7 @@ def _of_processes(fleet: JudgedFleet, restarting_now: tuple[TargetFacts, ...]) -
     strange = (t for t in targets if t.up and not t.is_process)
     if strange_pages := [Culprit(Kind.PROCESS_SHOWS, t.name, why=t.why_none) for t in strange]:
         yield _counted(FindingKind.NO_TARGET, strange_pages, targets)
-    yield from _of_two_products(targets)
+    yield from _of_two_products(fleet)
     down = [silence(t, detail=False) for t in targets if not t.up and t not in restarting_now]
     if down:
         yield _counted(FindingKind.PROCESS_DOWN, down, targets)
@@ -124,10 +130,10 @@ def _counted(
     return Finding(kind, what=what, count=len(culprits), of=len(targets), culprits=tuple(culprits))
 
 
-def _of_two_products(targets: tuple[TargetFacts, ...]) -> Iterable[Finding]:
+def _of_two_products(fleet: JudgedFleet) -> Iterable[Finding]:
+    targets, usual = fleet.targets, fleet.product
     if double := [_shows(t, " and ".join(sorted(t.products))) for t in targets if is_of_two(t)]:
         yield _counted(FindingKind.TWO_PRODUCTS, double, targets)
-    usual = product_of(targets)
     if culprits := [_shows(t, t.product) for t in targets if t.product not in (usual, Product.UNKNOWN)]:
         yield _counted(FindingKind.OTHER_PRODUCTS, culprits, targets, usual)
 

@@ -8,10 +8,10 @@ from dataclasses import replace
 from exporter.derive import kv_clients
 from exporter.derive.gossip.label_rollout import ENFORCED, LABELLED, STAGES, UNKNOWN
 from exporter.derive.identity.member_processes import host_of
+from exporter.derive.kv_clients import is_blind
 from exporter.derive.limits import Rules
 from exporter.derive.migration.judged_fleet import JudgedFleet
 from exporter.derive.migration.runtime_configuration import left_in_runtime, runtime_age
-from exporter.derive.process import is_blind
 from exporter.model.facts import ClientFacts, GossipFacts, Snapshot, TargetFacts
 from exporter.model.migration import (
     HA_TRACKER,
@@ -52,13 +52,15 @@ def migrations_of(
     shown = {c.migration for t in fleet.targets for c in t.clients} | {RINGS}
     running = _running(fleet, before)
     moving = [
-        _of_clients(name, fleet, old.get(name), running, now) for name in names if fleet.part or name in shown
+        _of_clients(name, fleet, old.get(name), running, now)
+        for name in names
+        if fleet.part is not None or name in shown
     ]
     found = [*moving]
-    if fleet.part or fleet.gossip is not None:
+    if fleet.part is not None or fleet.gossip is not None:
         found.append(_labels(fleet, old.get(LABELS), now))
     # on the way back nothing shows the other mode once its last process has left, and its end is to be judged
-    if fleet.part or rules.leaving != MICROSERVICES or _shown_groups(fleet) - {MICROSERVICES}:
+    if fleet.part is not None or rules.leaving != MICROSERVICES or _shown_groups(fleet) - {MICROSERVICES}:
         found.append(Migration(READ_WRITE))
     return (*found, _store(fleet.targets, moving, now))
 
@@ -85,7 +87,7 @@ def _of_clients(
         keys=tuple(key.key for key in fleet.keys if key.migration == name),
         phase=phase,
         uniform=_uniform(moving, fleet),
-        begun=bool(fleet.part) or {client.phase for client in clients} != {Phase.EXTERNAL},
+        begun=fleet.part is not None or {client.phase for client in clients} != {Phase.EXTERNAL},
         phase_since=old.phase_since if old is not None and same else now,
         arrived=tuple(sorted(there)),
     )

@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
-from exporter.derive.migration.overwrite_risks import joins_only_itself
-from exporter.derive.migration.restart_risks import wait_for_tokens
+from exporter.derive.migration.risks import joins_only_itself, wait_for_tokens
 from exporter.derive.planning.wanted import Wanted
 from exporter.model.facts import TargetFacts
 from exporter.model.pages import Product

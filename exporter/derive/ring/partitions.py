@@ -21,11 +21,6 @@ def by_state(ring: PartitionRing) -> Mapping[str, int]:
     return {state.value: counts[state] for state in PartitionState if state is not PartitionState.DELETED}
 
 
-def owners(ring: PartitionRing) -> tuple[str, ...]:
-    """Names of the owners of living partitions."""
-    return tuple(sorted({owner for partition in listed(ring) for owner in partition.owners}))
-
-
 def listed(ring: PartitionRing) -> tuple[PartitionFacts, ...]:
     """The partitions that are not deleted, in order, without their owners' health."""
     living = (p for p in ring.partitions.values() if p.state is not PartitionState.DELETED)

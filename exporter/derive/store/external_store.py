@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from types import MappingProxyType
 
 from exporter.derive.identity.key_product import (
@@ -16,7 +17,9 @@ from exporter.derive.identity.key_product import (
 )
 from exporter.derive.limits import DEFAULT_PERIOD, DEFAULT_TIMEOUT
 from exporter.derive.ring.agreed_settings import period_of
-from exporter.derive.ring.clocks import fleet_clock
+from exporter.derive.ring.clocks import fleet_clock, fleet_skew
+from exporter.derive.store.store_choice import Places
+from exporter.derive.store.store_identity import identified
 from exporter.model.entry import PartitionState, Replica
 from exporter.model.facts import Snapshot, TargetFacts
 from exporter.model.pages import Observation, Outcome, PartitionRing, Ring, Value
@@ -28,17 +31,47 @@ LONGEST_TIMEOUT = 600.0  # seconds; the longest heartbeat timeout that a real cl
 MAX_DELETED = 100  # keys that were deleted; the last of them suffice
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # not slots: the skew is computed once
 class Around:
     """The context of a store: our clock, the processes as read and as judged, and how HA entries are
-    recognised. `skew` is how far the processes' clocks are ahead of ours.
+    recognised.
     """
 
     now: float
     observed: tuple[Observation, ...]
     targets: tuple[TargetFacts, ...] = ()
     ha: HaKeys = field(default_factory=HaKeys)
-    skew: float | None = None
+
+    @cached_property
+    def skew(self) -> float | None:
+        """How far the processes' clocks are ahead of ours, seconds."""
+        return fleet_skew(self.targets)
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What is kept of the stores, by title: the facts and the indexes of the previous cycle, and from before
+    a restart what identifies them.
+    """
+
+    facts: Mapping[str, StoreFacts]
+    indexes: Mapping[str, Mapping[str, int]]
+    identities: Mapping[str, StoreFacts]
+
+
+def judge_stores(
+    stores: tuple[StoreContent, ...], places: Places, history: Earlier, around: Around
+) -> tuple[StoreFacts, ...]:
+    """Judge the stores, each with what is kept of it from earlier cycles."""
+    return tuple(_identified(store, places, history, around) for store in stores)
+
+
+def _identified(store: StoreContent, places: Places, history: Earlier, around: Around) -> StoreFacts:
+    old = history.facts.get(store.title)
+    judged = judge_store(store, history.indexes.get(store.title, MappingProxyType({})), old, around)
+    uncovered = (*judged.uncovered, *places.elsewhere(store))
+    judged = replace(judged, name=store.name, addresses=store.addresses, uncovered=uncovered)
+    return identified(judged, store, old or history.identities.get(store.title), around.now)
 
 
 def judge_store(

@@ -8,14 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.derive.comparison.compare import (
-    MAX_DIFFERENCES,
-    Content,
-    Moment,
-    compare,
-    content_of,
-    delivered,
-)
+from exporter.derive.comparison.compare import MAX_DIFFERENCES, Moment, compare, delivered
+from exporter.derive.comparison.key_input import Content, content_of
 from exporter.model.entry import Member, Partition, PartitionState, Replica, State, Tokens
 from exporter.model.pages import PartitionRing
 from tests.derive.build import NOW, member, ring, tokens

@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.derive.comparison.future_timestamps import ahead
-from exporter.derive.comparison.primary import KeyInput
-from exporter.derive.comparison.views import View, view
+from exporter.derive.comparison.key_input import KeyInput, View, view
 from exporter.model.culprits import Kind
 from exporter.model.entry import Member, Partition, PartitionState, Replica, State
 from exporter.model.pages import PartitionRing

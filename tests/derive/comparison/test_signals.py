@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.derive.comparison.signals import Counted, Signal, judge_signals, signals_by_key
+from exporter.derive.comparison.page_keys import signals_by_key
+from exporter.derive.comparison.signals import Counted, Signal, judge_signals
 from exporter.model.pages import Product, RingSignals
 from exporter.model.views import ViewFacts
 from tests.derive.build import NOW

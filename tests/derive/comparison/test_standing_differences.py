@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from exporter.derive.comparison import standing_differences
-from exporter.derive.comparison.compare import Content, Moment, compare, content_of
+from exporter.derive.comparison.compare import Moment, compare
+from exporter.derive.comparison.key_input import Content, View, content_of, view
 from exporter.derive.comparison.standing_differences import Standing, carry, settle, view_name
-from exporter.derive.comparison.views import View, view
 from exporter.model.entry import Replica, State
 from exporter.model.views import Comparison
 from exporter.products.ring_pages import HA_KEY

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.derive.comparison.views import distinct, fingerprint, judge_views, view
+from exporter.derive.comparison.key_input import view
+from exporter.derive.comparison.views import distinct, fingerprint, judge_views
 from exporter.model.entry import Member, Partition, PartitionState, Replica, State, Tokens
 from exporter.model.pages import PartitionRing, Ring
 from exporter.model.views import ViewFacts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.derive.gossip.gossip_clusters import SPREADS, Components, Lists, components
-from exporter.derive.gossip.membership import STAYS
+from exporter.derive.gossip.unknown_members import STAYS
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check

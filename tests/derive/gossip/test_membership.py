@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.derive.gossip.membership import with_heartbeat_ages
-from exporter.derive.identity.member_index import bare
+from exporter.derive.gossip.membership import heartbeat_ages
 from exporter.derive.identity.member_processes import (
+    bare,
     gossipers,
     host_of,
     identities,
@@ -358,9 +358,9 @@ def test_a_ring_member_is_found_by_its_id_and_by_an_address_that_is_one_process_
 
 
 def test_a_gossip_address_that_two_members_share_tells_nothing() -> None:
-    found = gossipers(
-        [GossipMember("a-00000001", "127.0.0.1", 1), GossipMember("b-00000002", "127.0.0.1", 2)]
-    )
+    listed = (GossipMember("a-00000001", "127.0.0.1", 1), GossipMember("b-00000002", "127.0.0.1", 2))
+    found = gossipers([listed])
+    assert found is not None
     assert found.has(Member("a", ""))
     assert found.has(Member("b-00000002", ""))
     assert not found.has(Member("c", "127.0.0.1:9095"))
@@ -394,6 +394,4 @@ def test_who_was_not_read_in_full_heard_the_newest_of_others_less_what_its_metri
     assert snapshot.targets[0].gossip is not None
     unread = replace(snapshot.targets[0].gossip, heartbeat_age=None)
     target = replace(snapshot.targets[0], name="cortex-0", gossip=unread)
-    found = with_heartbeat_ages(snapshot.gossip, (target,), [key], snapshot.at)
-    assert found is not None
-    assert found.heartbeat_ages.get("cortex-0") == age
+    assert heartbeat_ages((target,), [key], snapshot.at).get("cortex-0") == age

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.identity.member_index import bare
 from exporter.derive.identity.member_processes import (
+    bare,
     gossipers,
     host_of,
     identities,
@@ -128,9 +128,9 @@ def test_processes_on_one_host_are_told_apart_by_port_only() -> None:
 
 
 def test_a_ring_member_is_in_the_gossip_by_name_or_by_an_address_nobody_shares() -> None:
-    seen = gossipers(
-        [gossip("a-00000001"), gossip("b-00000002", "10.0.0.2"), gossip("c-00000003", "10.0.0.2", 7947)]
-    )
+    listed = (gossip("a-00000001"), gossip("b-00000002", "10.0.0.2"), gossip("c-00000003", "10.0.0.2", 7947))
+    seen = gossipers([listed])
+    assert seen is not None
     assert seen.has(replace(member("x-9"), address="10.0.0.1:9095"))
     assert not seen.has(replace(member("x-9"), address="10.0.0.2:9095"))
     assert seen.has(replace(member("x-9"), id="b", address=""))
@@ -138,9 +138,9 @@ def test_a_ring_member_is_in_the_gossip_by_name_or_by_an_address_nobody_shares()
 
 @pytest.mark.parametrize("state", [GossipState.DEAD, GossipState.LEFT])
 def test_the_dead_prove_nobodys_life(state: GossipState) -> None:
-    assert not gossipers([gossip("x-9-00000001", state=state)]).has(
-        replace(member("x-9"), address="10.0.0.1:1")
-    )
+    seen = gossipers([(gossip("x-9-00000001", state=state),)])
+    assert seen is not None and not seen.has(replace(member("x-9"), address="10.0.0.1:1"))
+    assert gossipers([]) is None
 
 
 INHERITED = [

@@ -7,10 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.derive.identity.not_a_target import why_none
+from exporter.derive.identity.not_a_target import silence, why_none
 from exporter.derive.migration import findings
 from exporter.derive.migration.judged_fleet import JudgedFleet
-from exporter.derive.process import silence
 from exporter.expose.wording import culprits
 from exporter.expose.wording.findings import text
 from exporter.model.facts import ClientFacts, PageFacts, TargetFacts

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.derive.comparison.primary import KeyInput
-from exporter.derive.comparison.views import view
+from exporter.derive.comparison.key_input import KeyInput, view
 from exporter.derive.history import FORGET_LOST, RingHistory, Watched, advance_partitions
 from exporter.derive.identity.member_processes import Owners
 from exporter.derive.kv_key import CycleContext, judge_key

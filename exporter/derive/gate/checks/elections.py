@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from exporter.derive import ha_elections
 from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.checks.rings import is_fresh, lacking
 from exporter.derive.gate.evidence import Evidence
-from exporter.derive.migration import ha_elections
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import KeyFacts, TargetFacts
 from exporter.model.pages import Outcome

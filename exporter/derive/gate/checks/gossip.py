@@ -9,7 +9,7 @@ from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.coverage import runs_memberlist
 from exporter.derive.gate.evidence import Evidence
 from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, alike, is_blank, label_of, oddity
-from exporter.derive.identity.member_index import census_of, each_once
+from exporter.derive.identity.member_processes import census_of, each_once
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import GossipFacts, GossipTarget, TargetFacts, UnknownMember
 from exporter.model.listed import few

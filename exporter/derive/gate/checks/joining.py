@@ -12,9 +12,8 @@ from functools import lru_cache
 
 from exporter.derive.gate.check import Answer, CheckFunction, check
 from exporter.derive.gate.evidence import Evidence
-from exporter.derive.identity.member_index import each_once
-from exporter.derive.identity.member_processes import host_in, port_of
-from exporter.derive.migration.overwrite_risks import is_at
+from exporter.derive.identity.member_processes import each_once, host_in, port_of
+from exporter.derive.migration.risks import is_at
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import TargetFacts
 

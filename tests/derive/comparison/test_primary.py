@@ -7,9 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.derive.comparison.majority import fresh, most
-from exporter.derive.comparison.primary import KeyInput, find_primary, unhealthy_by_pages
-from exporter.derive.comparison.views import View, view
+from exporter.derive.comparison.key_input import KeyInput, View, view
+from exporter.derive.comparison.primary import find_primary, fresh, most, unhealthy_by_pages
 from exporter.derive.ring.health import Limit
 from exporter.model.entry import Member, Partition, PartitionState, Replica, State
 from exporter.model.pages import PartitionRing, Ring

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from exporter.derive.comparison.ha_between_readings import (
+from exporter.derive.comparison.key_input import View, view
+from exporter.derive.comparison.standing_differences import (
     MAX_DIVERGED,
     Diverged,
     Failovers,
@@ -16,7 +17,7 @@ from exporter.derive.comparison.ha_between_readings import (
     under_way,
     with_entries,
 )
-from exporter.derive.comparison.views import View, judge_views, view
+from exporter.derive.comparison.views import judge_views
 from exporter.derive.limits import Rules
 from exporter.model.entry import Replica
 from exporter.model.facts import Snapshot

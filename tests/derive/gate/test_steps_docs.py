@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exporter.config import load_text
-from exporter.derive.gate.docs_base_url import linked
+from exporter.derive.gate.steps import linked
 from exporter.derive.limits import Rules
 from exporter.errors import ConfigError
 from exporter.model.gate import Check, Step, Verdict

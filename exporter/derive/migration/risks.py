@@ -1,4 +1,5 @@
-"""What would turn the next step into an accident, reported before it: small views that would be written.
+"""What would turn the next step into an accident, reported before it: small views that would be written, and
+processes that a restart harms.
 
 A KV client writes complete values. A process that has memberlist as its primary and lists few members writes
 its small ring over the store's. On a cluster, a ring of three shrank to one and two.
@@ -6,22 +7,51 @@ its small ring over the store's. On a cluster, a ring of three shrank to one and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from statistics import median_low
 
 from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, oddity
 from exporter.derive.identity.member_processes import host_in, host_of, port_of
+from exporter.derive.limits import DEFAULT_PERIOD
+from exporter.derive.migration.judged_fleet import JudgedFleet
+from exporter.derive.migration.runtime_configuration import runtime_risks
 from exporter.derive.ring.quorum import spare
 from exporter.model.facts import KeyFacts, TargetFacts
 from exporter.model.findings import Finding, FindingKind
+from exporter.model.migration import Migration
 from exporter.model.pages import GossipState, Outcome, Phase, Product
+from exporter.model.settings import RingConfig, ring_config_of
 
 SMALL = 0.5  # a view of half the members or fewer
 _BEFORE_RESTARTS = frozenset({Phase.EXTERNAL, Phase.DETACHED})
+_ON_MEMBERLIST = frozenset({Phase.SWITCHED, Phase.DETACHED})
 _NO_STORE_LEFT = frozenset({Phase.MEMBERLIST, Phase.UNKNOWN})
 
 
-def risks(
+def with_dangers(migrations: Iterable[Migration], fleet: JudgedFleet, now: float) -> tuple[Migration, ...]:
+    """The migrations, with what endangers the next step of each. `now` is our clock, for the age of the
+    runtime configuration.
+    """
+    return tuple(
+        replace(one, dangers=_dangers(one, one.phase, fleet, now))
+        if one.is_of_clients and one.phase is not None
+        else one
+        for one in migrations
+    )
+
+
+def _dangers(migration: Migration, phase: Phase, fleet: JudgedFleet, now: float) -> tuple[Finding, ...]:
+    keys = tuple(key for key in fleet.keys if key.migration == migration.name)
+    return (
+        *_of_views(fleet.targets, keys, phase, fleet.product),
+        *runtime_risks(fleet.targets, migration.name, now),
+        *_of_restarts(fleet.targets, migration, fleet.gossip.spread if fleet.gossip is not None else None),
+    )
+
+
+def _of_views(
     targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], where: Phase, product: Product
 ) -> tuple[Finding, ...]:
     """The processes that would write a small view, while an external store is left, and those that let in any
@@ -106,6 +136,58 @@ def _unusual_labels(having: list[TargetFacts]) -> Iterable[Finding]:
             yield Finding(FindingKind.LABEL_DEFAULT, label)
         if unusual := oddity(label):
             yield Finding(FindingKind.LABEL_UNUSUAL, label, culprits=(unusual,))
+
+
+def _of_restarts(
+    targets: Iterable[TargetFacts], migration: Migration, spread: float | None
+) -> tuple[Finding, ...]:
+    """The processes that a restart harms by their own settings: a process that ends itself, or that chooses
+    its tokens before it has the ring. `spread` is the gossip's delay, seconds.
+    """
+    having = [t for t in targets if t.up and any(c.migration == migration.name for c in t.clients)]
+    aborting = _aborting(having) if migration.phase in _BEFORE_RESTARTS else ()
+    hasty = _hasty(having, migration.name, spread) if migration.phase in _ON_MEMBERLIST else ()
+    return (*aborting, *hasty)
+
+
+def _aborting(having: list[TargetFacts]) -> Iterator[Finding]:
+    """Those that end themselves where no seed answers, as for the first processes of a rollout."""
+    names = tuple(t.name for t in having if t.config is not None and t.config.abort_if_join_fails)
+    if names:
+        yield Finding(FindingKind.JOIN_ABORTS, count=len(names), of=len(having), names=names)
+
+
+def _hasty(having: list[TargetFacts], migration: str, spread: float | None) -> Iterator[Finding]:
+    """Those that choose tokens at once, or sooner than the gossip's delay: two members may get the same
+    tokens. A heartbeat period explains that much of the measured delay.
+    """
+    found: dict[tuple[str, float], list[str]] = defaultdict(list)
+    for target in having:
+        for key, ring in _written(target, migration):
+            wait = wait_for_tokens(ring)
+            slow = (spread or 0.0) - (ring.heartbeat_period or DEFAULT_PERIOD)
+            if wait is not None and (wait == 0 or wait < slow):
+                found[key, wait].append(target.name)
+    for (key, wait), names in sorted(found.items()):
+        measured = () if spread is None else (f"{max(spread, 1.0):.0f}",)  # heartbeats have no fractions
+        yield Finding(
+            FindingKind.TOKENS_HASTY, key, f"{wait:g}", len(names), len(having), tuple(names), others=measured
+        )
+
+
+def _written(target: TargetFacts, migration: str) -> Iterator[tuple[str, RingConfig]]:
+    """The rings that a process writes, with their settings."""
+    rings = target.config.rings if target.config is not None else {}
+    for key in sorted({c.key for c in target.clients if c.writes and c.migration == migration}):
+        ring = ring_config_of(key, rings)
+        if ring is not None:
+            yield key, ring
+
+
+def wait_for_tokens(ring: RingConfig) -> float | None:
+    """Seconds from a process's start until it takes its tokens; `None`: tokens from a file, or no setting."""
+    waits = [seconds for seconds in (ring.join_after, ring.observe_period) if seconds is not None]
+    return sum(waits) if waits and not ring.tokens_file else None
 
 
 def joins_only_itself(target: TargetFacts) -> bool:

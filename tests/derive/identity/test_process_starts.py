@@ -1,4 +1,4 @@
-"""Starts are counted: a process that restarts again and again is never old enough to be judged."""
+"""Starts are starts_of: a process that restarts again and again is never old enough to be judged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from exporter.derive.identity.restart_loops import OFTEN, counted
+from exporter.derive.identity.process_starts import OFTEN, starts_of
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import Snapshot, TargetFacts
 from exporter.model.pages import Start
@@ -75,7 +75,7 @@ def test_what_was_counted_is_forgotten_after_five_minutes_in_which_it_ran() -> N
     for _ in range(21):
         snapshot = fleet.look(beat=True)
     assert verdicts(snapshot, "switch-primary") == {}
-    assert _of(snapshot).restarts == LIVES["it dies every 20 s"][1]  # a counter keeps what it counted
+    assert _of(snapshot).restarts == LIVES["it dies every 20 s"][1]  # a counter keeps what it starts_of
 
 
 def test_a_process_that_does_not_answer_keeps_its_count() -> None:
@@ -98,7 +98,7 @@ CLOCKS = {
 @pytest.mark.parametrize("name", CLOCKS)
 def test_a_clock_that_is_set_is_no_restart(name: str) -> None:
     told, at, restarts = CLOCKS[name]
-    assert counted(told, at, BEFORE, NOW + 70)[1] == restarts
+    assert starts_of(told, at, BEFORE, NOW + 70)[1] == restarts
 
 
 def test_a_start_in_the_future_is_judged() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.derive.migration.overwrite_risks import joins_only_itself
+from exporter.derive.migration.risks import joins_only_itself
 from exporter.model.facts import TargetFacts
 from exporter.model.pages import ProcessConfig, RingConfig
 from tests.derive.build import CLIENTS, INGESTER, PAGES, Fleet, client, member, migration_of, ring, step_of
