@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dashboards.fields import Json
+from dashboards.layout import Row
 from dashboards.panels import PROCESS, House
+from dashboards.shows import Board
 from exporter.expose import catalogue as c
 
 OVERVIEW = "kvmigration-overview"
@@ -15,6 +17,22 @@ HA_TRACKER = "kvmigration-ha-tracker"
 READ_WRITE = "kvmigration-read-write"
 EXPORTER = "kvmigration-exporter"
 __all__ = ("EXPORTER", "GOSSIP", "HA_TRACKER", "OVERVIEW", "PROCESS", "READ_WRITE", "RINGS")
+
+TITLES = {
+    OVERVIEW: "Overview",
+    RINGS: "Ring consistency",
+    GOSSIP: "Gossip and labels",
+    HA_TRACKER: "HA tracker",
+    READ_WRITE: "Read-write mode",
+    EXPORTER: "Exporter",
+    PROCESS: "Process",
+}
+
+
+def board(house: House, uid: str, about: str, rows: Sequence[Row], *wanted: str) -> Json:
+    """A finished board with these rows, and the variables that are `wanted` in it besides its place."""
+    title = f"KV migration / {TITLES[uid]}"
+    return house.board(Board(uid, title, about, rows, variables(house, *wanted), marks(house)))
 
 
 def variables(house: House, *wanted: str) -> Sequence[Json]:
@@ -31,7 +49,12 @@ def variables(house: House, *wanted: str) -> Sequence[Json]:
     }
     return [
         *every,
-        *(house.variable(name, source[name][0].name, place, source[name][1]) for name in wanted),
+        *(
+            house.process_variable()
+            if name == "process"
+            else house.variable(name, source[name][0].name, place, source[name][1])
+            for name in wanted
+        ),
     ]
 
 

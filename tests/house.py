@@ -25,8 +25,8 @@ PURE = ("decode", "derive", "products")
 IMPURE = {"asyncio", "aiohttp", "time", "random", "logging"}
 # The vocabulary, in the order in which its modules may import one another.
 VOCABULARY = (
-    "entry", "listed", "culprits", "settings", "findings", "gate", "pages", "migration", "stores",
-    "shard", "rings", "views", "facts", "plan", "timeline",
+    "entry", "listed", "culprits", "settings", "findings", "gate", "pages", "migration",
+    "stores", "shard", "rings", "views", "facts", "plan", "timeline",
 )  # fmt: skip
 # The floors of derive/, the ground first: a module or a room imports itself and what stands before it.
 DERIVE_FLOORS = (

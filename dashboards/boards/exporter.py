@@ -7,7 +7,7 @@ from dashboards import frame, limits
 from dashboards.layout import Band, Row, band
 from dashboards.panels import House
 from dashboards.queries import RATE
-from dashboards.shows import Ask, Board, Columns, Show, Style
+from dashboards.shows import Ask, Columns, Show, Style
 from exporter.expose import catalogue as c
 from exporter.model.migration import HA_TRACKER
 
@@ -28,16 +28,7 @@ def build(house: House) -> f.Json:
         Row("Processes it watches", (_targets(house), _clocks(house))),
         Row("The process", (_process(house), _scrape(house))),
     )
-    return house.board(
-        Board(
-            frame.EXPORTER,
-            "KV migration / Exporter",
-            ABOUT,
-            rows,
-            frame.variables(house, "instance", "component"),
-            frame.marks(house),
-        )
-    )
+    return frame.board(house, frame.EXPORTER, ABOUT, rows, "instance", "component")
 
 
 def _first_tiles(house: House) -> tuple[Show, ...]:

@@ -8,7 +8,7 @@ from dashboards.fault_queries import NOT_OWN, OWN, rejecting
 from dashboards.layout import Band, Row, band
 from dashboards.panels import House
 from dashboards.queries import RATE
-from dashboards.shows import Ask, Board, Columns, Show, Style
+from dashboards.shows import Ask, Columns, Show, Style
 from exporter.expose import catalogue as c
 
 ABOUT = (
@@ -28,16 +28,7 @@ def build(house: House) -> f.Json:
         Row("Health of each process's gossip", (_health(house),)),
         Row("The components' own metrics", (_queues(house), _losses(house))),
     )
-    return house.board(
-        Board(
-            frame.GOSSIP,
-            "KV migration / Gossip and labels",
-            ABOUT,
-            rows,
-            frame.variables(house, "component"),
-            frame.marks(house),
-        )
-    )
+    return frame.board(house, frame.GOSSIP, ABOUT, rows, "component")
 
 
 def _first_tiles(house: House) -> tuple[Show, ...]:

@@ -7,7 +7,7 @@ from dashboards import frame, limits
 from dashboards.layout import Band, Row, band
 from dashboards.panels import House
 from dashboards.queries import RATE, WRITING, equal
-from dashboards.shows import Ask, Board, Columns, Show, Style
+from dashboards.shows import Ask, Columns, Show, Style
 from exporter.expose import catalogue as c
 from exporter.products.ring_pages import HA_KEY
 
@@ -27,16 +27,7 @@ def build(house: House) -> f.Json:
         Row("Elections", (_elections(house),)),
         Row("The secondary of its entries", (_copy(house), _writes(house))),
     )
-    return house.board(
-        Board(
-            frame.HA_TRACKER,
-            "KV migration / HA tracker",
-            ABOUT,
-            rows,
-            frame.variables(house, "component"),
-            frame.marks(house),
-        )
-    )
+    return frame.board(house, frame.HA_TRACKER, ABOUT, rows, "component")
 
 
 def _first_tiles(house: House) -> tuple[Show, ...]:

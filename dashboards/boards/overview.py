@@ -8,7 +8,7 @@ from dashboards.fault_queries import problems, what_is_wrong
 from dashboards.layout import Band, Row, band
 from dashboards.panels import House
 from dashboards.queries import EVERY_KEY, WRITING, Queries, equal
-from dashboards.shows import Ask, Board, Columns, Show, Style
+from dashboards.shows import Ask, Columns, Show, Style
 from exporter.derive.gate.harms import NAMES
 from exporter.expose import catalogue as c
 from exporter.model.pages import Phase
@@ -29,16 +29,7 @@ def build(house: House) -> f.Json:
         Row("The external store", (_store(house),)),
         Row("Gates and alerts", (_gates(house),)),
     )
-    return house.board(
-        Board(
-            frame.OVERVIEW,
-            "KV migration / Overview",
-            ABOUT,
-            rows,
-            frame.variables(house, "component", "key"),
-            frame.marks(house),
-        )
-    )
+    return frame.board(house, frame.OVERVIEW, ABOUT, rows, "component", "key")
 
 
 def _where(house: House) -> tuple[Show, Show]:

@@ -6,7 +6,7 @@ from dashboards import fields as f
 from dashboards import frame, limits
 from dashboards.layout import Band, Row, band
 from dashboards.panels import House
-from dashboards.shows import Ask, Board, Columns, Show, Style
+from dashboards.shows import Ask, Columns, Show, Style
 from exporter.expose import catalogue as c
 
 ABOUT = (
@@ -25,10 +25,7 @@ def build(house: House) -> f.Json:
         Row("Its gossip", (_gossip(house),)),
         Row("Its KV clients and pages", (_clients(house), _pages(house))),
     )
-    variables = [*frame.variables(house, "component", "key"), house.process_variable()]
-    return house.board(
-        Board(frame.PROCESS, "KV migration / Process", ABOUT, rows, variables, frame.marks(house))
-    )
+    return frame.board(house, frame.PROCESS, ABOUT, rows, "component", "key", "process")
 
 
 def _first_tiles(house: House) -> tuple[Show, ...]:

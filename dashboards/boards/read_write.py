@@ -7,7 +7,7 @@ from dashboards import frame
 from dashboards.layout import Band, Row, band
 from dashboards.panels import House
 from dashboards.queries import NOT_ASKED, RATE
-from dashboards.shows import Ask, Board, Columns, Show, Style
+from dashboards.shows import Ask, Columns, Show, Style
 from exporter.expose import catalogue as c
 
 ABOUT = (
@@ -28,16 +28,7 @@ def build(house: House) -> f.Json:
         Row("Members over time", (_members(house),)),
         Row("Traffic, from the components' own metrics", (_traffic(house),)),
     )
-    return house.board(
-        Board(
-            frame.READ_WRITE,
-            "KV migration / Read-write mode",
-            ABOUT,
-            rows,
-            frame.variables(house, "key"),
-            frame.marks(house),
-        )
-    )
+    return frame.board(house, frame.READ_WRITE, ABOUT, rows, "key")
 
 
 def _active(house: House, *matchers: str) -> str:

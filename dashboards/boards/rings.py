@@ -6,7 +6,7 @@ from dashboards import fields as f
 from dashboards import frame, limits
 from dashboards.layout import Band, Row, band
 from dashboards.panels import House
-from dashboards.shows import Ask, Board, Columns, Show, Style
+from dashboards.shows import Ask, Columns, Show, Style
 from exporter.expose import catalogue as c
 
 ABOUT = "Every key of the store, member by member: the primary, the secondary, and each process's view."
@@ -30,16 +30,7 @@ def build(house: House) -> f.Json:
         Row("Each process's view of the ring", (_views(house), _view_table(house))),
         Row("Conflicts, losses, partitions", (_conflicts(house), _partitions(house))),
     )
-    return house.board(
-        Board(
-            frame.RINGS,
-            "KV migration / Ring consistency",
-            ABOUT,
-            rows,
-            frame.variables(house, "key"),
-            frame.marks(house),
-        )
-    )
+    return frame.board(house, frame.RINGS, ABOUT, rows, "key")
 
 
 def _first_tiles(house: House) -> tuple[Show, ...]:

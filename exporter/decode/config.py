@@ -66,13 +66,6 @@ _COMMON = "common"  # Loki's block that hands settings on to its rings
 _BLOCKS = frozenset(section.block.split(".")[0] for one in Product for section in _sections(one)) | {
     "target", "server", "memberlist", "ingest_storage", "runtime_config", _COMMON,
 }  # fmt: skip
-# The members of one gossip cluster should agree on these. No paths of keys and no secrets.
-_GOSSIP_SETTINGS = (
-    "tls_server_name", "tls_insecure_skip_verify", "tls_cipher_suites", "tls_min_version",
-    "compression_enabled", "retransmit_factor", "pull_push_interval", "gossip_interval", "gossip_nodes",
-    "gossip_to_dead_nodes_time", "dead_node_reclaim_time", "left_ingesters_timeout",
-    "obsolete_entries_timeout",
-)  # fmt: skip
 _CREDENTIALS = re.compile(r"//[^/@]*@")
 
 
@@ -133,9 +126,6 @@ def _gossip(block: Block) -> dict[str, Any]:
         "rejoin_interval": _seconds(block.at("rejoin_interval")),
         "abort_if_join_fails": _bool(block.at("abort_if_cluster_join_fails")),
         "gossip_tls": _bool(block.at("tls_enabled")),
-        "gossip_settings": MappingProxyType(
-            {name: _text(block.at(name)) for name in _GOSSIP_SETTINGS if block.at(name)}
-        ),
     }
 
 
@@ -190,9 +180,6 @@ def _ring(block: Block, kvstore: Block) -> RingConfig:
         replication_factor=_int(block.at("replication_factor")),
         zone_awareness=_bool(block.at("zone_awareness_enabled")),
         instance_id=_text(either("instance_id", "id")),
-        instance_addr=_text(either("instance_addr", "address")),
-        instance_port=_int(either("instance_port", "port")) or None,
-        instance_zone=_text(either("instance_availability_zone", "availability_zone")),
         observe_period=_seconds(either("observe_period")),
         join_after=_seconds(either("join_after")),
         tokens_file=_text(either("tokens_file_path")),

@@ -12,7 +12,7 @@ from exporter.derive.gate.steps import with_steps
 from exporter.derive.gossip.label_rollout import attributed
 from exporter.derive.gossip.membership import judge_gossip, with_times
 from exporter.derive.gossip.unknown_members import excused
-from exporter.derive.history import History, RingHistory, Watched, missed, remember
+from exporter.derive.history import History, RingHistory, Watched, remember
 from exporter.derive.identity.key_names import names_of
 from exporter.derive.identity.member_processes import Identity, gossipers, identities, owners
 from exporter.derive.identity.process_starts import still_there
@@ -24,7 +24,7 @@ from exporter.derive.migration.judged_fleet import JudgedFleet, judge_fleet
 from exporter.derive.migration.migrations import migrations_of
 from exporter.derive.migration.phase_since import dated
 from exporter.derive.migration.risks import with_dangers
-from exporter.derive.process import judge_targets, usual_product
+from exporter.derive.process import judge_targets, missed, usual_product
 from exporter.derive.ring.partitions import with_owners
 from exporter.derive.ring.writers import with_writers
 from exporter.derive.shard import Judged, apart, part_of
@@ -126,7 +126,7 @@ def _judge_keys(
     lists = (observation.gossip.page.value for observation in cycle.observed)
     world = CycleContext(
         owners=owners(
-            (*ids.values(), *missed(targets, ids, history, cycle.at)),
+            (*ids.values(), *missed(targets, ids, history.identities, cycle.at)),
             cycle.share.crowded if cycle.share else frozenset(),
         ),
         gossip=gossipers(page.members for page in lists if page is not None),

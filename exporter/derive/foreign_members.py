@@ -22,11 +22,13 @@ from exporter.derive.comparison.collect import Cycle
 from exporter.derive.gossip.unknown_members import STAYS, is_expected
 from exporter.derive.identity.key_names import values_in
 from exporter.derive.identity.key_product import is_foreign
-from exporter.derive.identity.member_processes import Identity, bare, host_of
+from exporter.derive.identity.member_processes import Identity
 from exporter.derive.kv_clients import used
 from exporter.derive.limits import Rules
-from exporter.model.facts import GossipFacts, KeyFacts, MemberFacts, TargetFacts, UnknownMember
+from exporter.model.entry import bare
+from exporter.model.facts import GossipFacts, KeyFacts, MemberFacts, TargetFacts
 from exporter.model.pages import Product, Ring
+from exporter.model.rings import UnknownMember
 
 Spot = tuple[str, str]  # an id and the host it is at
 # Mimir grew out of Cortex, and many a Mimir's processes are still called after it.
@@ -69,7 +71,7 @@ def with_foreign(
     places = _places(gossip, identities)
     products = {target.name: target.product for target in targets}
     ours = {key.key for key in used(keys, (client for target in targets for client in target.clients))}
-    named = frozenset(bare(member.name) for member in gossip.foreign) if gossip else frozenset()
+    named = frozenset(member.bare_name for member in gossip.foreign) if gossip else frozenset()
     judged = tuple(
         _in_copies(_in_ring(key, places, products, signs), named, signs)
         if key.key in ours and key.kind == "ring" and key.source
@@ -109,7 +111,7 @@ def _own_words(identities: tuple[Identity, ...]) -> frozenset[str]:
 def _elsewhere(cycle: Cycle, product: Product) -> Iterable[Spot]:
     for key, value in values_in(cycle.observed, cycle.stores):
         if isinstance(value, Ring) and is_foreign(key, product):
-            yield from ((member.id, host_of(member.address)) for member in value.members.values())
+            yield from ((member.id, member.host) for member in value.members.values())
 
 
 def _settled(targets: Iterable[TargetFacts], identities: Iterable[Identity], now: float) -> frozenset[str]:
@@ -120,9 +122,9 @@ def _settled(targets: Iterable[TargetFacts], identities: Iterable[Identity], now
 
 
 def _in_gossip(gossip: GossipFacts, signs: Signs) -> GossipFacts:
-    foreign = {s.name: s for s in gossip.namesakes if bare(s.name) in signs.settled}
+    foreign = {s.name: s for s in gossip.namesakes if s.bare_name in signs.settled}
     members = (*gossip.unknown, *gossip.doubtful)
-    foreign |= {s.name: s for s in members if signs.is_foreign(bare(s.name), host_of(s.address))}
+    foreign |= {s.name: s for s in members if signs.is_foreign(s.bare_name, s.host)}
     unknown = {member.name: member for member in gossip.unknown} | foreign
     listed = tuple(unknown[name] for name in sorted(unknown))
     doubtful = tuple(s for s in gossip.doubtful if s.name not in foreign)
@@ -136,8 +138,8 @@ def _places(gossip: GossipFacts | None, identities: Iterable[Identity]) -> froze
         return frozenset()
     hosts = {host for i in identities for host in (i.host, i.place[0])}
     foreign = {member.name for member in gossip.foreign}
-    hosts |= {host_of(s.address) for s in (*gossip.unknown, *gossip.namesakes) if s.name not in foreign}
-    return frozenset(host_of(member.address) for member in gossip.foreign) - hosts
+    hosts |= {s.host for s in (*gossip.unknown, *gossip.namesakes) if s.name not in foreign}
+    return frozenset(member.host for member in gossip.foreign) - hosts
 
 
 def _in_ring(key: KeyFacts, places: frozenset[str], products: dict[str, Product], signs: Signs) -> KeyFacts:
@@ -165,7 +167,7 @@ def _in_copies(key: KeyFacts, named: frozenset[str], signs: Signs) -> KeyFacts:
 def _is_foreign(
     member: MemberFacts, places: frozenset[str], products: dict[str, Product], signs: Signs
 ) -> bool:
-    host = host_of(member.address)
+    host = member.host
     if is_expected(member.id, signs.rules):
         return False
     if host in places:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -11,7 +11,6 @@ from exporter.derive.comparison.signals import Deviations
 from exporter.derive.comparison.standing_differences import Standing
 from exporter.derive.identity.key_names import Names
 from exporter.derive.identity.member_processes import Identity
-from exporter.derive.process import stands_in
 from exporter.model.entry import Partition, PartitionState, State
 from exporter.model.facts import MemberFacts, Snapshot, TargetFacts
 from exporter.model.pages import Outcome, PartitionRing
@@ -80,18 +79,6 @@ class Watched:
         """Count these processes, of which a shard watches its `share`."""
         settled = frozenset(target.name for target in targets if target.up and not target.recently_started)
         return cls(settled, unsettled=len(targets) - len(settled), all=share is None)
-
-
-def missed(
-    targets: Iterable[TargetFacts], ids: Collection[str], history: History, at: float
-) -> Iterator[Identity]:
-    """The processes that were missed, as they were when they responded: they keep their members. `ids` are
-    the names of those that responded.
-    """
-    for target in targets:
-        identity = history.identities.get(target.name)
-        if identity is not None and target.name not in ids and stands_in(target, at):
-            yield identity
 
 
 def remember(cycle: Cycle, history: History, snapshot: Snapshot, ids: Mapping[str, Identity]) -> History:

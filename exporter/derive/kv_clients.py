@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from exporter.model.facts import ClientFacts, KeyFacts, TargetFacts
-from exporter.model.pages import KVClient, Outcome, Phase, ProcessMetrics, Product
-from exporter.products.ring_pages import RING_PAGES, key_of_client, reads_only_by_name
+from exporter.model.pages import KVClient, Observation, Outcome, Phase, ProcessConfig, ProcessMetrics, Product
+from exporter.model.settings import ring_config_of
+from exporter.products.components import RUNS_DISTRIBUTOR, TRACKER_CLIENT, is_tracker
+from exporter.products.ring_pages import HA_KEY, RING_PAGES, key_of_client, reads_only_by_name
 
 EXTERNAL_STORES = frozenset({"consul", "etcd", "dynamodb"})
 WINDOW = 300.0  # seconds; benign mirror errors are single, so a ratio needs a while
@@ -53,6 +55,23 @@ def writes(client: KVClient) -> bool:
     return wrote or bool(client.mirror_writes) or not reads_only_by_name(client.name)
 
 
+def clients_of(
+    observed: Observation, product: Product, before: TargetFacts | None
+) -> tuple[ClientFacts, ...]:
+    """Every client of one process, by their default keys. `before` is the process one cycle ago."""
+    if observed.metrics.value is None:
+        return ()
+    old: Mapping[str, ClientFacts] = {c.name: c for c in before.clients} if before else {}
+    times = Times(observed.metrics.asked_at, seconds_since(before, observed.metrics.asked_at))
+    shown = judge_clients(observed.target.name, observed.metrics.value, product, old, times)
+    return (*shown, *_quiet_tracker(observed, shown))
+
+
+def seconds_since(before: TargetFacts | None, now: float) -> float | None:
+    """Seconds since a process responded in the cycle before; `None` where it did not."""
+    return now - before.seen_at if before and before.up and before.seen_at else None
+
+
 def judge_clients(
     target: str, metrics: ProcessMetrics, product: Product, before: Mapping[str, ClientFacts], times: Times
 ) -> tuple[ClientFacts, ...]:
@@ -62,6 +81,31 @@ def judge_clients(
         for name, client in sorted(metrics.clients.items())
         if not _in_memory(client)
     )
+
+
+def _quiet_tracker(observation: Observation, clients: Iterable[ClientFacts]) -> tuple[ClientFacts, ...]:
+    """The client of an HA tracker that is switched on, with only the external store, and has written nothing
+    yet: its configuration shows it. Without `multi` the metrics
+    show a client after its first write, and a distributor without HA samples writes nothing. A client with
+    `multi` has gauges from its start. A client with only memberlist has nothing left to move.
+    """
+    config = observation.config.value
+    if observation.metrics.value is None or config is None or not runs_tracker(config):
+        return ()
+    ring = ring_config_of(HA_KEY, config.rings)
+    if ring is None or ring.store not in EXTERNAL_STORES:
+        return ()
+    if any(client.key == HA_KEY or is_tracker(client.name) for client in clients):
+        return ()
+    return (ClientFacts(observation.target.name, TRACKER_CLIENT, HA_KEY, Phase.EXTERNAL, writes=True),)
+
+
+def runs_tracker(config: ProcessConfig) -> bool:
+    """Whether an HA tracker runs there. A configuration that all processes share switches it on for each of
+    them, and only the distributor runs it.
+    """
+    parts = set(config.target.split(",")) if config.target else RUNS_DISTRIBUTOR
+    return bool(config.ha_tracker and parts & RUNS_DISTRIBUTOR)
 
 
 def some_of(found: Collection[ClientFacts], same: Collection[ClientFacts]) -> tuple[str, ...]:
@@ -111,8 +155,6 @@ def _judge(
         mirror_writes=client.mirror_writes,
         mirror_errors=client.mirror_errors,
         written=written,
-        mirror_rate=rate(before.mirror_writes if before else None, client.mirror_writes, seconds),
-        mirror_error_rate=rate(before.mirror_errors if before else None, client.mirror_errors, seconds),
         window=_window(client, written, before, times.now),
         store_requests=requests,
         store_rates=MappingProxyType(

@@ -13,21 +13,20 @@ from exporter.derive.comparison.key_input import KeyInput, Stored
 from exporter.derive.comparison.primary import (
     Absentees,
     Primary,
-    absentees,
-    believed,
-    find_primary,
+    judged_primary,
     unhealthy_by_pages,
 )
-from exporter.derive.comparison.secondary import Times, compare_views
+from exporter.derive.comparison.secondary import compare_views
 from exporter.derive.comparison.signals import judge_signals
+from exporter.derive.comparison.standing_differences import Times
 from exporter.derive.history import RingHistory, Watched, advance, advance_partitions
 from exporter.derive.identity.member_processes import Gossipers, Owners
 from exporter.derive.limits import Rules
 from exporter.derive.ring import health, partitions
 from exporter.derive.ring.agreed_settings import heartbeat_limit
 from exporter.derive.ring.quorum import margin
-from exporter.derive.ring.tokens import claimants, count_conflicts, shares
-from exporter.model.entry import PartitionState, State, Tokens
+from exporter.derive.ring.tokens import claimants, count_conflicts, owned_lists, shares
+from exporter.model.entry import PartitionState, Tokens
 from exporter.model.facts import KeyFacts, MemberFacts, SecondaryFacts, TargetFacts
 from exporter.model.pages import PartitionRing, Product, Ring
 from exporter.model.views import IN_STORE
@@ -74,10 +73,10 @@ def judge_key(inputs: KeyInput, old: RingHistory, world: CycleContext) -> tuple[
     settings, names = inputs.settings, _names(inputs)
     name, called = _called(inputs, world.rules.page_of(names))
     limit = health.Limit(*heartbeat_limit(settings, world.rules.timeout_of(names)))
-    primary, missing = _primary(inputs, old, limit.timeout, settings.period)
+    primary, missing = judged_primary(inputs, limit.timeout, settings.period, was_stored=old.stored)
     ring = primary.value if isinstance(primary.value, Ring) else None
-    lists = _token_lists(ring, inputs) if ring else None
     unhealthy = unhealthy_by_pages(inputs, limit)
+    lists = _token_lists(ring, inputs) if ring else None
     around = _around(world, primary.clock, limit, old.since, world.now, shares(lists or {}), unhealthy)
     members = health.judge_members(ring, around) if ring else ()
     then = _advanced(old, primary, members, inputs, world)
@@ -141,17 +140,6 @@ def _around(world: CycleContext, *given: Any) -> health.Surroundings:
     return health.Surroundings(world.owners, world.gossip, world.rules, *given)
 
 
-def _primary(
-    inputs: KeyInput, history: RingHistory, timeout: float, period: float
-) -> tuple[Primary, Absentees]:
-    """Where the primary is read, and what the store lacks where it is that. A store that had the ring before
-    and is empty now has lost it.
-    """
-    primary = find_primary(inputs)
-    missing = absentees(inputs, primary, timeout, period)
-    return (primary if history.stored else believed(inputs, primary, missing)), missing
-
-
 def is_partitioned(targets: Iterable[TargetFacts], reads: Iterable[KeyInput]) -> bool:
     """Whether partitions decide instead of the ingesters' quorum, by most of the configurations (Mimir,
     `ingest_storage.enabled`). Where most lack it, by Mimir's partition ring: in use, and shown by half of
@@ -171,7 +159,7 @@ def _showing(tail: str, reads: Iterable[KeyInput]) -> set[str]:
     return {
         view.target
         for read in reads
-        if read.key.rpartition("/")[2] == tail and is_of_ingesters(ring_of(read.key))
+        if read.key.rpartition("/")[2] == tail and is_of_ingesters(read.ring)
         for view in (*read.pages, *read.copies)
         if isinstance(view.value, Ring) or _is_active(view.value)
     }
@@ -263,7 +251,7 @@ def _called(inputs: KeyInput, page: RingPage | None) -> tuple[str, str]:
     """The ring's kind by its key, which decides how it is judged, and its configured name. With a prefix of
     its own it is judged by the default key; only a key in no table is judged by its configured name.
     """
-    ring = ring_of(inputs.key)
+    ring = inputs.ring
     if ring not in RING_NAMES and inputs.default:
         ring = ring_of(inputs.default)
     if page is None:
@@ -278,14 +266,7 @@ def _token_lists(primary: Ring, inputs: KeyInput) -> Mapping[str, Tokens] | None
     the primary view, else from the first view with lists; `None` without such a view.
     """
     rings = [primary, *(v.value for v in (*inputs.pages, *inputs.copies) if isinstance(v.value, Ring))]
-    return next((lists for ring in rings if (lists := _lists_in(ring)) is not None), None)
-
-
-def _lists_in(ring: Ring) -> Mapping[str, Tokens] | None:
-    owning = [m for m in ring.without_tombstones().values() if m.own_state is not State.READ_ONLY]
-    if any(m.tokens.count and m.tokens.packed is None for m in owning):
-        return None
-    return {m.id: m.tokens for m in owning if m.tokens.packed is not None}
+    return next((lists for ring in rings if (lists := owned_lists(ring)) is not None), None)
 
 
 def _kind(inputs: KeyInput, value: Stored | None) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 from exporter.derive import ha_elections, kv_clients
 from exporter.derive.gossip.membership import gossip_of
@@ -14,7 +15,6 @@ from exporter.derive.identity.key_names import Names
 from exporter.derive.identity.member_processes import Identity
 from exporter.derive.identity.not_a_target import why_none
 from exporter.derive.identity.process_starts import away, is_recently_started, starts_of
-from exporter.derive.identity.quiet_tracker import quiet_tracker
 from exporter.derive.limits import Rules
 from exporter.derive.ring.agreed_settings import period_of
 from exporter.model.facts import ClientFacts, PageFacts, Snapshot, TargetFacts
@@ -27,7 +27,6 @@ from exporter.model.pages import (
     ProcessMetrics,
     Product,
     Reason,
-    Start,
 )
 from exporter.products.components import DISTRIBUTOR, is_tracker
 from exporter.products.page_kinds import OPTIONAL, RUNTIME_CONFIG
@@ -67,11 +66,12 @@ def judge_target(
     """
     pages = _facts_of(*pages_of(observed), *_copies(observed))
     missed = _missed(pages, before)
+    always = _always(observed, before) | {"pages": pages}
     if observed.answers and identity is not None:
-        pages = (*pages, *_facts_of(*observed.earlier))
-        facts = _answering(observed, identity, pages, before, (rules, names))
+        always["pages"] = (*pages, *_facts_of(*observed.earlier))
+        facts = _answering(observed, identity, before, (rules, names), always)
     else:
-        facts = _not_answering(observed, pages, before, rules)
+        facts = _not_answering(observed, before, rules, always)
     why, elections = why_none(facts), ha_elections.counted(facts, before)
     if facts.up and not (why or elections or missed):
         return facts  # nearly always: a copy of each process in each cycle is not free
@@ -79,31 +79,37 @@ def judge_target(
     return replace(facts, why_none=why, elections=elections, missed=missed, complete_at=complete_at)
 
 
+def _always(observed: Observation, before: TargetFacts | None) -> dict[str, Any]:
+    """The fields that do not depend on its answers: its name, its starts. Its rings and the beginning of its
+    phase stand as they were until the keys are judged.
+    """
+    skew = skew_of(observed)
+    start_time = observed.metrics.value.start_time if observed.metrics.value else None
+    at = start_time - skew if start_time is not None and skew is not None else None
+    starts, restarts = starts_of(start_time, at, before, observed.metrics.asked_at)
+    return {
+        "name": observed.target.name,
+        "url": observed.target.url,
+        "source": observed.target.source,
+        "starts": starts,
+        "restarts": restarts,
+        "away": away(restarts, before, observed.metrics.asked_at),
+    } | ({"rings": before.rings, "phase_since": before.phase_since} if before else {})
+
+
 def _not_answering(
-    observed: Observation, pages: tuple[PageFacts, ...], before: TargetFacts | None, rules: Rules
+    observed: Observation, before: TargetFacts | None, rules: Rules, always: Mapping[str, Any]
 ) -> TargetFacts:
     return TargetFacts(
-        name=observed.target.name,
-        url=observed.target.url,
         component=observed.target.component or (before.component if before else ""),
         up=False,
-        source=observed.target.source,
         group=before.group if before else rules.group_of(observed.target.name),
         product=before.product if before else Product.UNKNOWN,
         version=before.version if before else "",
-        pages=pages,
         seen_at=before.seen_at if before else None,
         member=before.member if before else "",
-        **_history(observed, skew_of(observed), before),  # type: ignore[arg-type] # the fields' names
+        **always,
     )
-
-
-def _history(observed: Observation, skew: float | None, before: TargetFacts | None) -> dict[str, object]:
-    """Its starts; its rings and the beginning of its phase stand as they were until the keys are judged."""
-    starts, restarts = _starts(observed, skew, before)
-    unchanged = {"rings": before.rings, "phase_since": before.phase_since} if before else {}
-    away_for = away(restarts, before, observed.metrics.asked_at)
-    return {"starts": starts, "restarts": restarts, "away": away_for, **unchanged}
 
 
 def _missed(pages: tuple[PageFacts, ...], before: TargetFacts | None) -> int:
@@ -132,12 +138,16 @@ def stands_in(target: TargetFacts, at: float) -> bool:
     return 0 < target.missed <= GOOD_FOR and complete_at is not None and at - complete_at <= GOOD_SECONDS
 
 
-def _starts(
-    observed: Observation, skew: float | None, before: TargetFacts | None
-) -> tuple[tuple[Start, ...], int]:
-    start_time = observed.metrics.value.start_time if observed.metrics.value else None
-    at = start_time - skew if start_time is not None and skew is not None else None
-    return starts_of(start_time, at, before, observed.metrics.asked_at)
+def missed(
+    targets: Iterable[TargetFacts], ids: Collection[str], earlier: Mapping[str, Identity], at: float
+) -> Iterator[Identity]:
+    """The processes that were missed, as they were when they responded: they keep their members. `ids` are
+    the names of those that responded, `earlier` are the identities of earlier cycles.
+    """
+    for target in targets:
+        identity = earlier.get(target.name)
+        if identity is not None and target.name not in ids and stands_in(target, at):
+            yield identity
 
 
 def _facts_of(*pages: Page[object]) -> tuple[PageFacts, ...]:
@@ -152,42 +162,41 @@ def _fact(name: str, outcome: Outcome, reason: Reason | None, detail: str) -> Pa
 def _answering(
     observed: Observation,
     identity: Identity,
-    pages: tuple[PageFacts, ...],
     before: TargetFacts | None,
     how: tuple[Rules, Names],
+    always: Mapping[str, Any],
 ) -> TargetFacts:
     metrics, config, rules = observed.metrics.value, observed.config.value, how[0]
     product, component = product_of(observed, before), component_of(observed, before)
     started = metrics.start_time if metrics else (before.started if before else None)
-    clients = tuple([_stored(client, config, *how) for client in _clients(observed, product, before)])
+    shown = kv_clients.clients_of(observed, product, before)
+    in_memory = kv_clients.in_memory(metrics, product) if metrics else frozenset()
+    clients = tuple([_stored(client, config, *how) for client in shown])
+    group = rules.group_of(observed.target.name, *sorted(identity.names))
     values = {key: page.value for key, page in observed.gossip.values.items() if page.value is not None}
     clock, skews = clock_of(observed), list(_skews(_telling(observed)))
     return TargetFacts(
-        name=observed.target.name,
-        url=observed.target.url,
         component=component,
         up=True,
         product=product,
         products=_products(observed, product, before),
         version=version_of(observed, before),
-        source=observed.target.source,
-        group=rules.group_of(observed.target.name, *sorted(identity.names)),
+        group=group,
         phase=kv_clients.earliest(client.phase for client in kv_clients.writing(clients)),
         skew=skews[0] if skews else None,
         clocks_apart=_clocks_apart(observed, skews),
         started=started,
         recently_started=is_recently_started(clock, started, period_of(clients, config)),
-        pages=pages,
         clients=clients,
-        in_memory=kv_clients.in_memory(metrics, product) if metrics else frozenset(),
+        in_memory=in_memory,
         gossip=gossip_of(observed, identity, values, clock),
         gossip_members=metrics.gossip_members if metrics else None,
         config=config,
         seen_at=observed.metrics.asked_at,
         member=identity.member or (before.member if before else ""),
         listed=observed.target.listed,
-        **(_runtime(observed, before) | _counted(metrics, before, observed, (component, product))),  # type: ignore[arg-type] # likewise
-        **_history(observed, skews[0] if skews else None, before),  # type: ignore[arg-type] # likewise
+        **(_runtime(observed, before) | _counted(metrics, before, observed, (component, product))),  # type: ignore[arg-type] # the fields' names
+        **always,
     )
 
 
@@ -202,25 +211,12 @@ def _runtime(observed: Observation, before: TargetFacts | None) -> dict[str, obj
     return {"runtime": current, "runtime_at": read_at, "runtime_since": since, "optional": optional}
 
 
-def _clients(observed: Observation, product: Product, before: TargetFacts | None) -> tuple[ClientFacts, ...]:
-    if observed.metrics.value is None:
-        return ()
-    old: Mapping[str, ClientFacts] = {c.name: c for c in before.clients} if before else {}
-    times = kv_clients.Times(observed.metrics.asked_at, _since(before, observed.metrics.asked_at))
-    shown = kv_clients.judge_clients(observed.target.name, observed.metrics.value, product, old, times)
-    return (*shown, *quiet_tracker(observed, shown))
-
-
 def _stored(client: ClientFacts, config: ProcessConfig | None, rules: Rules, names: Names) -> ClientFacts:
     """The client with its key as it stands in the stores, and the migration that this is part of."""
     key = names.stored(client.key, config)
     migration = HA_TRACKER if is_tracker(client.name) else rules.migration_of(key)
     same = key == client.key and migration == client.migration
     return client if same else replace(client, key=key, migration=migration)
-
-
-def _since(before: TargetFacts | None, now: float) -> float | None:
-    return now - before.seen_at if before and before.up and before.seen_at else None
 
 
 def _counted(
@@ -233,7 +229,10 @@ def _counted(
     if metrics is None:
         return {}
     counters = {**metrics.counters, TRAFFIC: from_outside(metrics.traffic, *runs)}
-    seconds, old = _since(before, observed.metrics.asked_at), before.counters if before else {}
+    seconds, old = (
+        kv_clients.seconds_since(before, observed.metrics.asked_at),
+        before.counters if before else {},
+    )
     rates = {
         name: rate
         for name, value in counters.items()

@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import platform
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
@@ -19,17 +20,22 @@ from prometheus_client import generate_latest as plain_text
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, gzip_accepted
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST as OPENMETRICS_TYPE
+from prometheus_client.openmetrics.exposition import generate_latest as _untyped_openmetrics
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 from zlib_ng import zlib_ng
 
 from exporter.expose import catalogue as c
-from exporter.expose.collector import exposed, family_of
-from exporter.expose.exposition_text import openmetrics_text, text_of
+from exporter.expose.collector import Series, exposed, family_of
+from exporter.expose.metric import Metric
 from exporter.model.facts import Snapshot
 
 _GZIP_WINDOW = 31  # zlib's number for the largest window inside a gzip frame
 _GZIP_LEVEL = 4
 _GZIP_REFUSED = re.compile(r"gzip\s*;\s*q=0(\.0*)?\s*(,|$)", re.IGNORECASE)
+EOF = b"# EOF\n"
+openmetrics_text: Callable[[Collector], bytes] = _untyped_openmetrics
+_number: Callable[[float], str] = floatToGoString
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +139,45 @@ def _wants_openmetrics(accept: str) -> bool:
 
 def _wants_gzip(accept_encoding: str) -> bool:
     return gzip_accepted(accept_encoding) and not _GZIP_REFUSED.search(accept_encoding)
+
+
+class _SingleFamily(Collector):
+    """One family to be written by the library."""
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+
+    def collect(self) -> Iterator[Family]:
+        yield self._family
+
+
+def text_of(families: Iterable[tuple[Metric, Series]], *, openmetrics: bool) -> bytes:
+    """The families in their order, each with its series in the order of their labels; no end mark."""
+    parts: list[str] = []
+    for metric, series in families:
+        parts.append(_header(metric, openmetrics))
+        parts += _lines(metric, series)
+    return "".join(parts).encode()
+
+
+@lru_cache(maxsize=512)
+def _header(metric: Metric, openmetrics: bool) -> str:
+    write = openmetrics_text if openmetrics else plain_text
+    return write(_SingleFamily(family_of(metric, {}))).removesuffix(EOF).decode()
+
+
+def _lines(metric: Metric, series: Series) -> Iterator[str]:
+    if not metric.labels:
+        return (f"{metric.name} {_number(value)}\n" for value in series.values())
+    order = sorted(range(len(metric.labels)), key=metric.labels.__getitem__)
+    inner = ",".join(f'{metric.labels[at]}="%s"' for at in order)
+    template = f"{metric.name}{{{inner}}} %s\n"
+    return (
+        template % (*[_escaped(labels[at]) for at in order], _number(value))
+        for labels, value in sorted(series.items())
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")

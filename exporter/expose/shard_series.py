@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.metric import Metric
-from exporter.expose.sample_counts import by_label
-from exporter.model.facts import Snapshot
+from exporter.model.facts import Snapshot, TargetFacts
 from exporter.model.gate import Check, Step, Verdict
 from exporter.model.pages import Phase
 from exporter.model.shard import Part
@@ -121,3 +120,11 @@ def _keys(part: Part, names: Mapping[str, str]) -> Rows:
 
 def _word(flag: bool) -> str:
     return "true" if flag else "false"
+
+
+def by_label(targets: Iterable[TargetFacts]) -> Mapping[str, int]:
+    """Count the processes that are configured with each gossip label, whether they show their gossip or not.
+    A process without a readable /config is in no count.
+    """
+    labels = (target.config.label for target in targets if target.up and target.config)
+    return Counter(label for label in labels if label is not None)

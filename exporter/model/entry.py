@@ -7,9 +7,13 @@ that compares, votes or searches for missing entries uses `Entry` and no subclas
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import ClassVar, Self
+from urllib.parse import urlsplit
+
+_SUFFIX = re.compile(r"-[0-9a-f]{8}$")
 
 
 class State(enum.StrEnum):
@@ -135,6 +139,34 @@ class Entry:
         return self
 
 
+@lru_cache(maxsize=16_384)
+def host_of(address: str) -> str:
+    """The host of `host:port`, brackets of IPv6 taken off; the complete text where there is no port."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit():
+        return address.strip("[]")
+    return host.strip("[]")
+
+
+@lru_cache(maxsize=16_384)
+def port_of(address: str) -> int | None:
+    """The port of `host:port`, `None` where there is none."""
+    port = address.rpartition(":")[2]
+    return int(port) if port.isdigit() and len(port) < 6 and ":" in address else None
+
+
+@lru_cache(maxsize=16_384)
+def host_in(url: str) -> str:
+    """The host of a process's URL, brackets of IPv6 taken off."""
+    return urlsplit(url).hostname or ""
+
+
+@lru_cache(maxsize=32_768)
+def bare(name: str) -> str:
+    """A gossip member's name without the eight hex digits that change at every restart."""
+    return _SUFFIX.sub("", name)
+
+
 @dataclass(frozen=True, slots=True)
 class Member(Entry):
     """One member of a ring. `time` is its heartbeat, `registered` when it was registered."""
@@ -149,6 +181,11 @@ class Member(Entry):
     registered: float | None = None
     read_only: bool = False
     tokens: Tokens = NO_TOKENS
+
+    @property
+    def host(self) -> str:
+        """The host of its address."""
+        return host_of(self.address)
 
     @property
     def is_tombstone(self) -> bool:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from exporter.model.culprits import Culprit
-from exporter.model.entry import State
+from exporter.model.entry import State, host_in, host_of
 from exporter.model.findings import ROLLBACK_UNKNOWN, Assessed, Finding, Rollback
 from exporter.model.gate import Step
 from exporter.model.migration import RINGS, LabelRollout, Migration, leading
 from exporter.model.pages import GossipMember, Outcome, Phase, ProcessConfig, Product, Reason, Start
-from exporter.model.rings import PartitionFacts, ShortList, WriterFacts
+from exporter.model.rings import PartitionFacts, ShortList, UnknownMember, WriterFacts
 from exporter.model.settings import NO_SETTINGS, RingSettings, RuntimeConfig
 from exporter.model.shard import Part
 from exporter.model.stores import NamedStore, StoreFacts
@@ -48,8 +48,6 @@ class ClientFacts:
     mirror_writes: float | None = None
     mirror_errors: float | None = None
     written: float | None = None  # writes to the primary since the process started
-    mirror_rate: float | None = None  # attempts per second since the cycle before
-    mirror_error_rate: float | None = None
     window: tuple[tuple[float, float, float, float], ...] = ()
     """(time, writes, mirror writes, mirror errors) where the two windows of the error ratio began."""
     store_rates: Mapping[str, float] = field(
@@ -114,6 +112,11 @@ class TargetFacts:
     why_none: Culprit | None = None  # why it is probably no process of a product
 
     @property
+    def host(self) -> str:
+        """The host of its URL."""
+        return host_in(self.url)
+
+    @property
     def is_process(self) -> bool:
         """Whether it answers as a process of one of the products."""
         return self.up and not self.why_none
@@ -160,6 +163,11 @@ class MemberFacts:
     since: float | None = None  # when this state was first observed, our clock
     foreign: bool = False  # belongs to another product, cluster or release for certain
     read_only: bool = False  # whatever its state is
+
+    @property
+    def host(self) -> str:
+        """The host of its address."""
+        return host_of(self.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,17 +247,6 @@ class KeyFacts:
     def name(self) -> str:
         """The everyday name to show."""
         return self.called or self.ring
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownMember:
-    """A gossip or ring member that belongs to no watched process."""
-
-    name: str
-    address: str
-    seen_by: tuple[str, ...]
-    where: str = "gossip"  # or the ring's key
-    since: float | None = None  # when our process's name was first observed elsewhere, our clock
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from exporter.model.entry import Member, Partition, Replica, State
+from exporter.model.entry import Member, Partition, Replica, State, bare, host_in
 from exporter.model.settings import ProcessConfig as ProcessConfig  # noqa: PLC0414  # part of this vocabulary
 from exporter.model.settings import RingConfig as RingConfig  # noqa: PLC0414  # likewise
 
@@ -86,6 +86,11 @@ class Target:
     source: str = "static"
     http: str = ""  # key of the HTTP settings that apply to it, "" for the common settings
     listed: bool = True  # False: its source lost half of its list at once, this process with it
+
+    @property
+    def host(self) -> str:
+        """The host of its URL."""
+        return host_in(self.url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +197,11 @@ class GossipMember:
     address: str
     port: int
     state: GossipState = GossipState.ALIVE
+
+    @property
+    def bare_name(self) -> str:
+        """Its name without the part that changes at every restart."""
+        return bare(self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from exporter.model.entry import PartitionState
+from exporter.model.entry import PartitionState, bare, host_of
 
 Names = tuple[str, ...]
 NONE: Mapping[str, Names] = MappingProxyType({})
@@ -70,3 +70,24 @@ class ShortList:
     lacks: frozenset[str]
     since: float = 0.0
     wrong: bool = True  # False: a join or a departure may explain it yet
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownMember:
+    """A gossip or ring member that belongs to no watched process."""
+
+    name: str
+    address: str
+    seen_by: tuple[str, ...]
+    where: str = "gossip"  # or the ring's key
+    since: float | None = None  # when our process's name was first observed elsewhere, our clock
+
+    @property
+    def host(self) -> str:
+        """The host of its address."""
+        return host_of(self.address)
+
+    @property
+    def bare_name(self) -> str:
+        """Its name without the part that changes at every restart."""
+        return bare(self.name)

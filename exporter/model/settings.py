@@ -37,9 +37,6 @@ class RingConfig:
     consul_host: str = ""
     etcd_endpoints: tuple[str, ...] = ()
     instance_id: str = ""
-    instance_addr: str = ""  # "": found by the process itself
-    instance_port: int | None = None  # `None`: the server's gRPC port
-    instance_zone: str = ""
     observe_period: float | None = None
     join_after: float | None = None
     tokens_file: str = ""  # where it keeps its tokens over a restart
@@ -99,15 +96,16 @@ class ProcessConfig:
     labels_supported: bool | None = None
     """Whether this release has gossip labels. `None`: the page has no gossip settings at all."""
     abort_if_join_fails: bool | None = None
-    gossip_settings: Mapping[str, str] = field(default_factory=lambda: NOTHING)
-    """Further settings that all members of one gossip cluster should agree on: the text of each by its name
-    in the `memberlist` block. No secrets.
-    """
     ruler_frontend: str = ""  # Mimir: the query frontend that rules are evaluated by, "" for none
     ingest_storage: bool | None = None  # Mimir: writes go to Kafka, and partitions decide
     common: RingConfig | None = None  # Loki's block that other rings take their store from
     runtime_file: bool | None = None  # whether it reads a runtime configuration
     runtime_period: float | None = None  # how often
+
+    @property
+    def gossip_label(self) -> str | None:
+        """Its label, `None` where unread. Releases without the setting (before 2022) have none."""
+        return "" if self.label is None and self.labels_supported is False else self.label
 
     @property
     def never_rejoins(self) -> bool:

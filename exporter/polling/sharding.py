@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-from exporter.derive.identity.member_processes import host_in
 from exporter.model.pages import Target
 from exporter.model.shard import Share
 
@@ -31,7 +30,7 @@ def share_out(targets: Iterable[Target], shard: int, shards: int) -> tuple[tuple
         digest=digest_of(f"{t.name} {t.component}" for t in all_targets),
         common=common,
         borrowed=common - mine,
-        crowded=frozenset(host_in(t.url) for t in all_targets if t.name not in mine | common),
+        crowded=frozenset(t.host for t in all_targets if t.name not in mine | common),
     )
     return tuple(t for t in all_targets if t.name in mine | common), share
 

@@ -145,15 +145,15 @@ def test_rates_need_two_looks_and_survive_a_restart() -> None:
         return Process(1, clients=(one,)).read(at)
 
     first = judge(seen(100, NOW))
-    assert first.clients[0].mirror_rate is None
-    assert judge(seen(130, NOW + 15), first).clients[0].mirror_rate == 2.0
-    assert judge(seen(30, NOW + 15), first).clients[0].mirror_rate == 2.0
+    assert first.clients[0].store_rates == {}
+    assert judge(seen(130, NOW + 15), first).clients[0].store_rates == {"consul": 2.0}
+    assert judge(seen(30, NOW + 15), first).clients[0].store_rates == {"consul": 2.0}
 
 
 def test_no_rate_is_made_up_after_a_process_was_silent() -> None:
     first = judge(Process(1).read(NOW))
     silent = judge(Process(1, up=False).read(NOW + 15), first)
-    assert judge(Process(1).read(NOW + 30), silent).clients[0].mirror_rate is None
+    assert judge(Process(1).read(NOW + 30), silent).clients[0].store_rates == {}
 
 
 PRODUCTS: list[tuple[str, dict[str, Any], Product]] = [

@@ -21,7 +21,6 @@ from exporter.model.facts import (
     SecondaryFacts,
     Snapshot,
     TargetFacts,
-    UnknownMember,
 )
 from exporter.model.findings import Finding, FindingKind
 from exporter.model.gate import Check, Step, Verdict
@@ -36,7 +35,7 @@ from exporter.model.pages import (
     Reason,
     Start,
 )
-from exporter.model.rings import PartitionFacts, WriterFacts
+from exporter.model.rings import PartitionFacts, UnknownMember, WriterFacts
 from exporter.model.stores import StoreFacts
 from exporter.model.views import IN_STORE, NOT_READ, Comparison, Difference, ViewFacts
 
@@ -63,8 +62,6 @@ def client(target: str, name: str, key: str, phase: Phase, *, writes: bool = Tru
         mirror=phase is Phase.MIRRORING,
         mirror_writes=120.0 if writes else 0.0,
         mirror_errors=3.0 if writes else 0.0,
-        mirror_rate=0.2 if writes else 0.0,
-        mirror_error_rate=0.0,
         store_rates={"consul": 0.2, "memberlist": 0.2},
         store_requests={"consul": 2400.0, "memberlist": 120.0},
     )

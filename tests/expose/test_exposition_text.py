@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from exporter.expose import catalogue as c
 from exporter.expose.collector import Series, exposed, family_of
-from exporter.expose.exposition_text import EOF, openmetrics_text, text_of
+from exporter.expose.exposition import EOF, openmetrics_text, text_of
 from exporter.expose.metric import Metric
 from tests.expose import snapshots
 from tests.registry import registry_of

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from exporter.model.culprits import Culprit, Kind
-from exporter.model.facts import Event, Fleet, GossipFacts, KeyFacts, Snapshot, UnknownMember
+from exporter.model.facts import Event, Fleet, GossipFacts, KeyFacts, Snapshot
 from exporter.model.pages import Phase, Product
+from exporter.model.rings import UnknownMember
 from exporter.model.views import Comparison, ViewFacts
 from tests.expose import snapshots
 

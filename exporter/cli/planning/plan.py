@@ -8,21 +8,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+import textwrap
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from exporter.cli.planning.edited_file import read
 from exporter.cli.planning.file_check import faults, unreached
-from exporter.cli.planning.plan_text import others_of, text_of
 from exporter.cli.source.docs_option import add_docs
 from exporter.cli.source.snapshot_source import add_source, look_from
-from exporter.cli.terminal.safe_text import plain
+from exporter.cli.terminal.safe_text import WIDTH, plain, wrapped
 from exporter.errors import UsageError
 from exporter.expose.api.chosen_steps import STATUS
-from exporter.expose.plan.shapes import PlanOut
+from exporter.expose.plan.shapes import PlanOut, SectionOut
 from exporter.expose.plan.snippets import FORMATS
+from exporter.expose.wording import headlines
 from exporter.expose.wording.doc_addresses import addressed
 from exporter.expose.wording.planning.edited_files import by_restart
 from exporter.expose.wording.planning.shared_restarts import together
@@ -30,6 +32,8 @@ from exporter.model.pages import Product
 from exporter.products.kv_settings import SETTINGS
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
+COMMENT: Final = "# "
+_DOCUMENTS: Final = frozenset({"yaml", "helm"})
 
 
 def add_plan(commands: Commands, common: argparse.ArgumentParser) -> None:
@@ -107,3 +111,58 @@ def _shown(plans: tuple[PlanOut, ...], form: str) -> str:
         return msgspec.json.encode(plans).decode() + "\n"
     texts = (text_of(plan, form, first=not number) for number, plan in enumerate(plans))
     return "#\n".join(texts) + others_of(plans, together(plans))
+
+
+def text_of(plan: PlanOut, form: str, *, first: bool = True) -> str:
+    """One plan in one format. After the first one, a plan in YAML begins a document of its own."""
+    lines = _comment(headlines.answered(plan.title, plan.gate, plan.headline or f"gate {plan.gate}."))
+    if not plan.refused:
+        into = f" to {plan.into}" if plan.into != "unknown" else ""
+        where = f", {plan.phase}{into}" if plan.phase != "unknown" else ""
+        lines += _comment(f"{plan.product}{where}.")
+    else:
+        lines += _comment(plan.refused)
+    parts = "".join(f"{line}\n" for line in lines)
+    copied = not first
+    for section in plan.sections:
+        text = _snippet(section, form)
+        parts += "#\n" + "".join(f"{line}\n" for line in _section(section, form))
+        if text:
+            parts += f"---\n{text}" if copied and form in _DOCUMENTS else text
+            copied = True
+    return parts
+
+
+def others_of(plans: Iterable[PlanOut], shared: str) -> str:
+    """Sentences that concern several plans together, and the next steps of other migrations."""
+    lines = [shared] if shared else []
+    also = dict.fromkeys(name for plan in plans for name in plan.others)
+    if also:
+        lines.append(f"Next in other migrations: {', '.join(also)}. Print one with kvmigration plan NAME.")
+    return "".join(f"{line}\n" for text in lines for line in ["#", *_comment(text)])
+
+
+def _section(section: SectionOut, form: str) -> list[str]:
+    lines = [f"{COMMENT}{plain(section.heading)}"]
+    for sentence in section.sentences:
+        lines += _wrapped(sentence)
+    for snippet in section.snippets:
+        if snippet.format == form and snippet.why_none:
+            lines += _wrapped(snippet.why_none)
+    return lines
+
+
+def _wrapped(text: str) -> list[str]:
+    """A sentence as a comment; the names of clients are not cut at their hyphens."""
+    return textwrap.wrap(
+        plain(text), WIDTH, initial_indent="#   ", subsequent_indent="#     ", break_on_hyphens=False
+    )
+
+
+def _snippet(section: SectionOut, form: str) -> str:
+    found = next((one.text for one in section.snippets if one.format == form), "")
+    return "".join(f"{plain(line)}\n" for line in found.splitlines())
+
+
+def _comment(text: str) -> list[str]:
+    return wrapped(text, COMMENT, "#   ", WIDTH)

@@ -18,9 +18,9 @@ from yarl import URL
 
 from exporter.cli.terminal.safe_text import plain
 from exporter.config import HttpClient, load_text
-from exporter.derive.identity.member_processes import bare
 from exporter.errors import UsageError
 from exporter.expose.wording import culprits
+from exporter.model.entry import bare
 from exporter.model.facts import MemberFacts, Snapshot, TargetFacts
 from exporter.model.listed import few
 from exporter.model.pages import GossipMember, GossipState, Product
@@ -234,7 +234,7 @@ def _behind_none(processes: Iterable[TargetFacts]) -> Iterator[GossipMember]:
 
 
 def _without_process(snapshot: Snapshot, missing: Iterable[GossipMember]) -> Iterator[str]:
-    named = {bare(member.name) for member in missing}
+    named = {member.bare_name for member in missing}
     left = {m.id: m.address for m in _members(snapshot) if not m.target and m.id not in named}
     yield from (f"{name} ({address})" for name, address in sorted(left.items()))
 

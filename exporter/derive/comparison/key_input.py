@@ -18,6 +18,7 @@ from exporter.model.facts import ClientFacts
 from exporter.model.pages import PartitionRing, Ring, Value
 from exporter.model.settings import RingSettings
 from exporter.model.views import ViewFacts
+from exporter.products.ring_pages import ring_of
 
 Content = Mapping[str, Entry]
 Stored = Value | Mapping[str, Replica]
@@ -107,6 +108,11 @@ class KeyInput:
     default: str = ""  # the key with the product's default prefix
     in_memory: tuple[str, ...] = ()  # processes that keep it in their own memory
     signals: tuple[Signal, ...] = ()  # what processes' metrics count
+
+    @cached_property
+    def ring(self) -> str:
+        """The key's everyday name."""
+        return ring_of(self.key)
 
     @cached_property
     def stored(self) -> Content | None:

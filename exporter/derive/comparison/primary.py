@@ -51,6 +51,17 @@ class Primary:
         return None if self.value is None else content_of(self.value)
 
 
+def judged_primary(
+    inputs: KeyInput, timeout: float, period: float, *, was_stored: bool
+) -> tuple[Primary, Absentees]:
+    """The primary to judge a ring by, and what the store lacks where it is that. A store that had the ring
+    before (`was_stored`) and is empty now has lost it.
+    """
+    primary = find_primary(inputs)
+    missing = absentees(inputs, primary, timeout, period)
+    return (primary if was_stored else believed(inputs, primary, missing)), missing
+
+
 def find_primary(inputs: KeyInput) -> Primary:
     """Choose where the primary is read: the store itself where it was read, else what most recent pages show.
     The pages do not replace a value that exists and is broken.

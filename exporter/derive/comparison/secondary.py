@@ -12,18 +12,14 @@ from exporter.derive.comparison.compare import FIELDS, Moment, compare, delivere
 from exporter.derive.comparison.key_input import Content, KeyInput, View
 from exporter.derive.comparison.primary import Primary, is_by_pages
 from exporter.derive.comparison.standing_differences import (
-    Failovers,
     Standing,
-    carry,
+    Times,
+    carried,
     diverged_entries,
-    failovers,
-    settle,
-    under_way,
-    unread_of,
     view_name,
     with_entries,
 )
-from exporter.derive.comparison.views import distinct, judge_views
+from exporter.derive.comparison.views import distinct, judge_views, without
 from exporter.model.facts import SecondaryFacts
 from exporter.model.views import Comparison, Difference, Place, ViewFacts
 from exporter.products.ring_pages import HA_KEY
@@ -41,33 +37,20 @@ class ComparedViews:
     standing: Standing
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
-    """The ring's heartbeat timeout and period in seconds, and our clock."""
-
-    timeout: float
-    period: float
-    now: float
-
-
 def compare_views(inputs: KeyInput, primary: Primary, standing: Standing, times: Times) -> ComparedViews:
     """Judge all views and, where there is a secondary, what it lacks. Only views of the same cycle are
     compared; what a kept view lacked counts until it is read again.
     """
     other = kv_clients.secondary_of(inputs.clients, primary.store)
-    content = primary.content
+    content, timeout = primary.content, times.timeout
     found = {} if content is None else _compared(inputs, content, other, Moment(primary.clock, times.period))
     store = () if other == "memberlist" else (_stored(inputs, content, f"store {other}"),)
-    found, doubts = settle(found, standing, times.now, times.period, unread_of(store or inputs.copies))
-    elections = _elections(inputs, standing, times)
-    found, then = carry(
-        inputs.key, (*inputs.copies, *store), found, replace(standing, doubts=doubts, failovers=elections)
+    shown = [v for v in inputs.pages if v.value is not None or not v.known]
+    found, then, passing = carried(inputs, found, store, standing, times)
+    pages = judge_views("ring", without(shown, passing), timeout, {}, _of_store(primary))
+    copies = judge_views(
+        "gossip", without(inputs.copies, passing), timeout, found if other == "memberlist" else {}
     )
-    passing = under_way(elections, times.now, times.period)
-    shown = (v for v in inputs.pages if v.value is not None or not v.known)
-    pages = judge_views("ring", _apart(shown, passing), times.timeout, {}, _of_store(primary))
-    against = found if other == "memberlist" else {}
-    copies = judge_views("gossip", _apart(inputs.copies, passing), times.timeout, against)
     if inputs.key == HA_KEY:
         then = replace(then, diverged=diverged_entries(inputs.copies, copies, standing.diverged, passing))
         copies = with_entries(copies, then.diverged, then.uncovered)
@@ -83,17 +66,6 @@ def compare_views(inputs: KeyInput, primary: Primary, standing: Standing, times:
     if secondary is not None and is_by_pages(inputs, primary):
         secondary = replace(secondary, by_pages=True)
     return ComparedViews(pages + copies, differing, secondary, then)
-
-
-def _elections(inputs: KeyInput, standing: Standing, times: Times) -> Failovers:
-    """The failovers of the HA tracker that only some views have."""
-    views = (*inputs.pages, *inputs.copies) if inputs.key == HA_KEY else ()
-    return failovers(views, standing.failovers, times.now, times.period)
-
-
-def _apart(views: Iterable[View], passing: frozenset[str]) -> Iterable[View]:
-    """The views without the failovers that are under way."""
-    return (replace(v, unread=v.unread | passing) for v in views) if passing else views
 
 
 def _of_store(primary: Primary) -> View | None:

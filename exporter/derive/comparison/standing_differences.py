@@ -13,7 +13,7 @@ from itertools import islice
 from types import MappingProxyType
 from typing import TypeVar
 
-from exporter.derive.comparison.key_input import View
+from exporter.derive.comparison.key_input import KeyInput, View
 from exporter.derive.comparison.views import with_diverged
 from exporter.model.entry import Replica
 from exporter.model.views import Comparison, Difference, ViewFacts
@@ -48,6 +48,33 @@ class Standing:
     def again(self) -> frozenset[str]:
         """Which HA entries should be read again soon: another reading would settle or clear them."""
         return frozenset(d.member for d in self.doubts).union(self.failovers, *self.diverged.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The ring's heartbeat timeout and period in seconds, and our clock."""
+
+    timeout: float
+    period: float
+    now: float
+
+
+def carried(
+    inputs: KeyInput,
+    found: Mapping[str, Comparison],
+    store: tuple[View, ...],
+    standing: Standing,
+    times: Times,
+) -> tuple[dict[str, Comparison], Standing, frozenset[str]]:
+    """The comparisons of this cycle with what stands of earlier cycles; then what is kept for the next cycle,
+    and the failovers without a fault. `store` is the store as a view, where it is the secondary.
+    """
+    settled, doubts = settle(found, standing, times.now, times.period, unread_of(store or inputs.copies))
+    views = (*inputs.pages, *inputs.copies) if inputs.key == HA_KEY else ()
+    elections = failovers(views, standing.failovers, times.now, times.period)
+    kept = replace(standing, doubts=doubts, failovers=elections)
+    settled, then = carry(inputs.key, (*inputs.copies, *store), settled, kept)
+    return settled, then, under_way(elections, times.now, times.period)
 
 
 def settle(
@@ -119,12 +146,12 @@ def carry(
     }
     return {**comparisons, **joined}, replace(
         standing,
-        replicas=_carried(standing.replicas, replicas, views),
-        uncovered=_carried(standing.uncovered, uncovered, views),
+        replicas=_kept_of(standing.replicas, replicas, views),
+        uncovered=_kept_of(standing.uncovered, uncovered, views),
     )
 
 
-def _carried(earlier: Mapping[str, T], fresh: Mapping[str, T], views: tuple[View, ...]) -> Mapping[str, T]:
+def _kept_of(earlier: Mapping[str, T], fresh: Mapping[str, T], views: tuple[View, ...]) -> Mapping[str, T]:
     """The present values, else the last values of processes that are still there."""
     here = {v.target for v in views}
     return MappingProxyType({name: what for name, what in earlier.items() if name in here} | dict(fresh))

@@ -49,6 +49,11 @@ def judge_views(
     )
 
 
+def without(views: Iterable[View], names: frozenset[str]) -> Iterable[View]:
+    """The views as if these HA entries had not been read."""
+    return (replace(v, unread=v.unread | names) for v in views) if names else views
+
+
 def with_diverged(views: tuple[ViewFacts, ...]) -> tuple[ViewFacts, ...]:
     """Mark the views that differ from most of those read together with them; all, where none are most."""
     counts = Counter(v.fingerprint for v in views if v.known and v.judged).most_common(2)

@@ -113,18 +113,11 @@ def alike(labels: Iterable[str]) -> bool:
     return len({unicodedata.normalize("NFKC", label).strip().casefold() for label in listed}) < len(listed)
 
 
-def label_of(config: ProcessConfig | None) -> str | None:
-    """A process's label, `None` where unread. Releases without the setting (before 2022) have none."""
-    if config is None:
-        return None
-    return "" if config.label is None and config.labels_supported is False else config.label
-
-
 def by_label(configs: Mapping[str, ProcessConfig]) -> Mapping[str, tuple[str, ...]]:
     """The processes with a label that was read, by label."""
     found: dict[str, list[str]] = {}
     for name, config in configs.items():
-        if (label := label_of(config)) is not None:
+        if (label := config.gossip_label) is not None:
             found.setdefault(label, []).append(name)
     return MappingProxyType({label: tuple(sorted(names)) for label, names in found.items()})
 
@@ -139,7 +132,7 @@ def _verifies(config: ProcessConfig) -> bool | None:
 
 def stage_of(config: ProcessConfig | None) -> str:
     """In which stage one process is, by its configuration."""
-    label, verifies = label_of(config), _verifies(config) if config else None
+    label, verifies = (config.gossip_label, _verifies(config)) if config else (None, None)
     if label is None or verifies is None:
         return UNKNOWN
     if verifies:
@@ -162,7 +155,7 @@ def _conflicts(up: Iterable[TargetFacts]) -> tuple[LabelConflict, ...]:
     return tuple(
         LabelConflict(name, label, foreign[label])
         for name, config in sorted(configs.items())
-        if (label := label_of(config)) is not None and _verifies(config) and foreign[label]
+        if (label := config.gossip_label) is not None and _verifies(config) and foreign[label]
     )
 
 

@@ -9,19 +9,12 @@ from heapq import nsmallest
 from types import MappingProxyType
 
 from exporter.derive.gossip.gossip_clusters import Lists, components, lasting, parted, short
-from exporter.derive.gossip.label_rollout import by_label, label_of, rollout
+from exporter.derive.gossip.label_rollout import by_label, rollout
 from exporter.derive.gossip.unknown_members import outstayed, unknown_members
 from exporter.derive.identity.key_product import unused_keys
-from exporter.derive.identity.member_processes import (
-    Census,
-    Identity,
-    Spot,
-    bare,
-    census_of,
-    each_once,
-)
+from exporter.derive.identity.member_processes import Census, Identity, Spot, census_of, each_once
 from exporter.derive.limits import DEFAULT_TIMEOUT, Rules
-from exporter.model.entry import State
+from exporter.model.entry import State, bare
 from exporter.model.facts import GossipFacts, GossipTarget, KeyFacts, TargetFacts
 from exporter.model.pages import Observation, Outcome, ProcessConfig, Product, Ring, Value
 from exporter.products.ha_keys import HaKeys
@@ -64,7 +57,7 @@ def _configured(config: ProcessConfig | None) -> dict[str, object]:
         return {}
     disabled = config.label_verification_disabled
     return {
-        "label": label_of(config),
+        "label": config.gossip_label,
         "verified": None if disabled is None else not disabled,
         "port": (config.advertise_port if config.advertise_address else None) or config.bind_port,
         "join_members": config.join_members,

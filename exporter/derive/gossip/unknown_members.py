@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from exporter.derive.identity.member_processes import ALIVE, Endpoint, Identity, bare, host_in
+from exporter.derive.identity.member_processes import ALIVE, Endpoint, Identity
 from exporter.derive.limits import Rules
-from exporter.model.facts import GossipFacts, GossipTarget, TargetFacts, UnknownMember
+from exporter.model.facts import GossipFacts, GossipTarget, TargetFacts
 from exporter.model.pages import GossipMember
+from exporter.model.rings import UnknownMember
 
 STAYS = 120.0  # seconds; a restarted process leaves its former self in member lists for up to a minute
 
@@ -46,12 +47,12 @@ class OwnMembers:
         here = (member.address, member.port)
         if here in self.places.get(member.name, ()):
             return True
-        name = bare(member.name)
+        name = member.bare_name
         return name in self.hidden or here in self.places.get(name, ())
 
     def names(self, member: GossipMember) -> bool:
         """Whether a gossip member has the name of one of these processes."""
-        return member.name in self.places or bare(member.name) in self.places
+        return member.name in self.places or member.bare_name in self.places
 
 
 def is_expected(member: str, rules: Rules) -> bool:
@@ -110,11 +111,11 @@ def excused(
     names |= {name for t in not_responding if t.name in identities for name in identities[t.name].names}
     names |= {identities[t.name].member for t in not_responding if t.name in identities}
     nameless = [t for t in not_responding if t.name not in identities or not identities[t.name].member]
-    places = Counter(host_in(target.url) for target in nameless)
+    places = Counter(target.host for target in nameless)
     left: list[UnknownMember] = []
     doubtful: list[UnknownMember] = []
     for member in gossip.unknown:
-        host = member.address.rpartition(":")[0]
+        host = member.host
         if member.name in names or member.name.rpartition("-")[0] in names:
             continue
         if places[host] > 0:

@@ -12,30 +12,21 @@ thousand needs one index and not a thousand.
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
-from exporter.model.entry import Member
+from exporter.model.entry import Member, host_of, port_of
 from exporter.model.pages import GossipMember, GossipState, Observation, ProcessConfig, Ring
 
 ALIVE = frozenset({GossipState.ALIVE, GossipState.SUSPECT})
-_SUFFIX = re.compile(r"-[0-9a-f]{8}$")
 Members = tuple[GossipMember, ...]
 Index = Mapping[str, Members]
 Endpoint = tuple[str, int]  # address and port
 Spot = tuple[str, Endpoint]  # a bare name and where it stands
-
-
-@lru_cache(maxsize=32_768)
-def bare(name: str) -> str:
-    """A gossip member's name without the eight hex digits that change at every restart."""
-    return _SUFFIX.sub("", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +79,9 @@ def _census(same: _Same) -> Census:
         members=members,
         states=MappingProxyType({state.value: count.get(state, 0) for state in GossipState}),
         alive=frozenset(m.name for m in living),
-        spots=frozenset((bare(m.name), (m.address, m.port)) for m in living),
+        spots=frozenset((m.bare_name, (m.address, m.port)) for m in living),
         by_address=_index((m.address, m) for m in counted),
-        by_name=_index((name, m) for m in counted for name in {m.name, bare(m.name)}),
+        by_name=_index((name, m) for m in counted for name in {m.name, m.bare_name}),
     )
 
 
@@ -99,28 +90,6 @@ def _index(pairs: Iterable[tuple[str, GossipMember]]) -> Index:
     for key, member in pairs:
         found.setdefault(key, []).append(member)
     return {key: tuple(members) for key, members in found.items()}
-
-
-@lru_cache(maxsize=16_384)
-def host_of(address: str) -> str:
-    """The host of `host:port`, brackets of IPv6 taken off; the complete text where there is no port."""
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit():
-        return address.strip("[]")
-    return host.strip("[]")
-
-
-@lru_cache(maxsize=16_384)
-def port_of(address: str) -> int | None:
-    """The port of `host:port`, `None` where there is none."""
-    port = address.rpartition(":")[2]
-    return int(port) if port.isdigit() and len(port) < 6 and ":" in address else None
-
-
-@lru_cache(maxsize=16_384)
-def host_in(url: str) -> str:
-    """The host of a process's URL, brackets of IPv6 taken off."""
-    return urlsplit(url).hostname or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +113,7 @@ def identities(observed: Iterable[Observation]) -> tuple[Identity, ...]:
 
 
 def _identity(observation: Observation, observed: tuple[Observation, ...]) -> Identity:
-    host = host_in(observation.target.url)
+    host = observation.target.host
     config = observation.config.value
     labels = observation.target.labels
     given = _given_names(observation.target.name, host, labels.get("pod", ""), labels.get("instance", ""))
@@ -153,9 +122,9 @@ def _identity(observation: Observation, observed: tuple[Observation, ...]) -> Id
     own = own_member(page.members, host, config, frozenset(names - {""})) if page else None
     if own and page and not _is_its_own(own, observation, given, observed):
         own = own_member(page.members, host, None, given)
-        own = None if own and bare(own.name) not in given and _contradicts(config, own) else own
+        own = None if own and own.bare_name not in given and _contradicts(config, own) else own
     if own:
-        names.add(bare(own.name))
+        names.add(own.bare_name)
     metrics = observation.metrics.value
     return Identity(
         observation.target.name,
@@ -183,7 +152,7 @@ def _is_its_own(
     another address than the process needs a second source: a name from discovery, or the ring on another
     process's page or in its gossip copy. Its own claim could name any member.
     """
-    name, host = bare(own.name), host_in(observation.target.url)
+    name, host = own.bare_name, observation.target.host
     if _contradicts(observation.config.value, own):
         return False
     if own.address == host or not _is_ip(host) or name in given:
@@ -191,7 +160,7 @@ def _is_its_own(
     other_processes = [other for other in observed if other is not observation]
     rings = (ring for other in other_processes for ring in _rings_of(other))
     entries = (entry for ring in rings if (entry := ring.members.get(name)) is not None)
-    return not other_processes or any(host_of(entry.address) == own.address for entry in entries)
+    return not other_processes or any(entry.host == own.address for entry in entries)
 
 
 def _rings_of(observation: Observation) -> Iterator[Ring]:
@@ -201,7 +170,7 @@ def _rings_of(observation: Observation) -> Iterator[Ring]:
 
 def _contradicts(config: ProcessConfig | None, own: GossipMember) -> bool:
     """Whether a process's own configuration has another name for it in the gossip."""
-    return bool(config and config.node_name and config.node_name not in (own.name, bare(own.name)))
+    return bool(config and config.node_name and config.node_name not in (own.name, own.bare_name))
 
 
 @lru_cache(maxsize=16_384)
@@ -273,7 +242,7 @@ class Owners:
 
     def _stands(self, member: Member, process: Identity) -> bool:
         """Whether a ring member has the address of a process, and its port where several share it."""
-        host = host_of(member.address)
+        host = member.host
         if not _is_ip(process.host) or not _is_ip(host):
             return True
         return host in (process.place[0], process.host) and self._has_port(member, process)
@@ -285,7 +254,7 @@ class Owners:
 
     def at(self, member: Member) -> str:
         """The process at a ring member's address: it may have inherited the address from another."""
-        host, port = host_of(member.address), port_of(member.address)
+        host, port = member.host, port_of(member.address)
         return self.by_address.get((host, port)) or self.by_address.get((host, None), "")
 
     def inherited(self, member: Member, *, unhealthy: bool) -> bool:
@@ -329,7 +298,7 @@ class Gossipers:
 
     def has(self, member: Member) -> bool:
         """Whether a ring member is in the gossip, by name or by an address of a single member."""
-        return member.id in self.names or host_of(member.address) in self.hosts
+        return member.id in self.names or member.host in self.hosts
 
 
 def gossipers(lists: Iterable[Members]) -> Gossipers | None:
@@ -344,6 +313,6 @@ def gossipers(lists: Iterable[Members]) -> Gossipers | None:
     for member in chain.from_iterable(different.values()):
         if member.state not in ALIVE:
             continue
-        names |= {member.name, bare(member.name)}
+        names |= {member.name, member.bare_name}
         places.setdefault(member.address, set()).add(member.port)
     return Gossipers(frozenset(names), frozenset(h for h, ports in places.items() if len(ports) == 1))

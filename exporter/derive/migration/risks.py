@@ -13,11 +13,11 @@ from dataclasses import replace
 from statistics import median_low
 
 from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, oddity
-from exporter.derive.identity.member_processes import host_in, host_of, port_of
 from exporter.derive.limits import DEFAULT_PERIOD
 from exporter.derive.migration.judged_fleet import JudgedFleet
 from exporter.derive.migration.runtime_configuration import runtime_risks
 from exporter.derive.ring.quorum import spare
+from exporter.model.entry import host_of, port_of
 from exporter.model.facts import KeyFacts, TargetFacts
 from exporter.model.findings import Finding, FindingKind
 from exporter.model.migration import Migration
@@ -206,7 +206,7 @@ def is_at(target: TargetFacts, seed: str, more: frozenset[str] = frozenset()) ->
     host, port = host_of(seed), port_of(seed)
     if host in _ANY or port is None:
         return False
-    own = (config.advertise_address, config.node_name, config.instance_id, host_in(target.url))
+    own = (config.advertise_address, config.node_name, config.instance_id, target.host)
     advertised = config.advertise_port if config.advertise_address else None
     is_its_host = host in own or host in config.bind_addresses or host in more
     return is_its_host and port in (config.bind_port, advertised)

@@ -10,7 +10,8 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from exporter.model.entry import Tokens
+from exporter.model.entry import State, Tokens
+from exporter.model.pages import Ring
 
 T = TypeVar("T")
 Uints = npt.NDArray[np.uint32]
@@ -19,6 +20,16 @@ LISTS = 8  # rings with the tokens of an earlier cycle: they move only when memb
 
 
 Lists = Mapping[str, Tokens]  # of each member that owns tokens, by its id
+
+
+def owned_lists(ring: Ring) -> Lists | None:
+    """The token lists of the members that own any, without read-only members and tombstones. `None` where
+    a list is missing.
+    """
+    owning = [m for m in ring.without_tombstones().values() if m.own_state is not State.READ_ONLY]
+    if any(m.tokens.count and m.tokens.packed is None for m in owning):
+        return None
+    return {m.id: m.tokens for m in owning if m.tokens.packed is not None}
 
 
 class Recent(Generic[T]):

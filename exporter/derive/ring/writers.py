@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 
-from exporter.derive.identity.member_processes import Identity, host_in, host_of, port_of
+from exporter.derive.identity.member_processes import Identity
 from exporter.model.culprits import Culprit, Kind
-from exporter.model.entry import State
+from exporter.model.entry import State, port_of
 from exporter.model.facts import ClientFacts, KeyFacts, MemberFacts, Snapshot, TargetFacts
 from exporter.model.rings import WriterFacts
 from exporter.products.ring_pages import reads_only_by_name, ring_of
@@ -162,10 +162,10 @@ def _shared(members: Iterable[MemberFacts]) -> Groups:
 
 def _unreachable(members: Iterable[MemberFacts], users: Iterable[TargetFacts]) -> Groups:
     """Addresses that only the member's own host reaches, where the ring's processes are on several."""
-    hosts = {host for target in users if not _is_local(host := host_in(target.url))}
+    hosts = {host for target in users if not _is_local(host := target.host)}
     if len(hosts) < 2:
         return MappingProxyType({})
-    local = ((m.address, m.id) for m in members if m.address and _is_local(host_of(m.address)))
+    local = ((m.address, m.id) for m in members if m.address and _is_local(m.host))
     return _grouped(local, least=1)
 
 
@@ -194,7 +194,7 @@ def _claimed(key: KeyFacts, writers: Iterable[TargetFacts], roster: Roster) -> G
 
 def _self(target: TargetFacts) -> tuple[object, ...]:
     """What distinguishes a process from another one with its id: one may be listed under two names."""
-    host = host_in(target.url)
+    host = target.host
     own = target.gossip.own_member if target.gossip else ""
     return target.started, own, host if host[:1].isdigit() or ":" in host else ""
 

@@ -51,11 +51,11 @@ from exporter.model.facts import (
     SecondaryFacts,
     Snapshot,
     TargetFacts,
-    UnknownMember,
 )
 from exporter.model.gate import Check, Step
 from exporter.model.migration import LabelRollout, Migration
 from exporter.model.pages import Phase
+from exporter.model.rings import UnknownMember
 from exporter.model.stores import StoreFacts
 from exporter.model.views import ViewFacts
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,13 +11,13 @@ from exporter.expose.lag_history import LagHistory
 from exporter.expose.web.go_no_go import CheckRow, GoNoGo, answer_of, check_rows, next_step_of, word_of
 from exporter.expose.web.key_rows import SHOWN as KEYS
 from exporter.expose.web.key_rows import Judged, KeyRow, blamed, copy, key_rows, not_copied, views
-from exporter.expose.web.phases import Station, stations
 from exporter.expose.web.words import first, span
 from exporter.expose.wording.migrations import line_of
-from exporter.model.facts import Event, GossipFacts, KeyFacts, PageFacts, Snapshot, TargetFacts, UnknownMember
+from exporter.model.facts import Event, GossipFacts, KeyFacts, PageFacts, Snapshot, TargetFacts
 from exporter.model.findings import FindingKind, Rollback
 from exporter.model.migration import Migration
-from exporter.model.pages import Outcome
+from exporter.model.pages import Outcome, Phase
+from exporter.model.rings import UnknownMember
 from exporter.products.ring_pages import HA_KEY
 
 CHIPS: Final = 12
@@ -25,6 +27,17 @@ NOT_RESPONDING: Final = 8
 EVENTS: Final = 8
 WARNINGS: Final = 4
 RISKS: Final = 2
+WAY: Final = tuple(phase for phase in Phase if phase is not Phase.UNKNOWN)
+MEANINGS: Final = {
+    Phase.EXTERNAL: "store only",
+    Phase.MULTI: "both configured, store is primary",
+    Phase.MIRRORING: "store leads, copied",
+    Phase.SWITCHED: "memberlist leads, copied",
+    Phase.DETACHED: "memberlist is the only primary",
+    Phase.MEMBERLIST: "memberlist only",
+    Phase.UNKNOWN: "no gauge shows it",
+}
+SHOWN: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,3 +217,52 @@ def _tracker(snapshot: Snapshot) -> Tracker | None:
         views(key),
         sum(counts) if counts else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One component at one phase: so many of its writing clients. `exact` where all of them are here."""
+
+    component: str
+    clients: int
+    of: int
+
+    @property
+    def exact(self) -> bool:
+        return self.clients == self.of
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """One phase on the line. `place` is behind, here or ahead of the fleet's phase."""
+
+    phase: str
+    meaning: str
+    place: str
+    components: tuple[Placed, ...]
+    more: int
+
+
+def stations(snapshot: Snapshot) -> tuple[Station, ...]:
+    """The six phases in order; a seventh place, "unknown", only where a component stands there."""
+    counted = _counted(snapshot.targets)
+    wanted = [*WAY, *([Phase.UNKNOWN] if any(Phase.UNKNOWN in c for c in counted.values()) else [])]
+    return tuple(_station(phase, snapshot.fleet.phase, counted) for phase in wanted)
+
+
+def _counted(targets: Iterable[TargetFacts]) -> dict[str, Counter[Phase]]:
+    """Writing clients by component and phase; a process that shows none counts once, as unknown."""
+    found: dict[str, Counter[Phase]] = defaultdict(Counter)
+    for target in targets:
+        writing = [client.phase for client in target.clients if client.writes] if target.up else []
+        if not target.up or (not writing and not target.clients):
+            writing = [Phase.UNKNOWN]
+        found[target.component or "?"].update(writing)
+    return found
+
+
+def _station(phase: Phase, fleet: Phase, counted: dict[str, Counter[Phase]]) -> Station:
+    placed = [Placed(name, c[phase], c.total()) for name, c in sorted(counted.items()) if c[phase]]
+    listed, more = first(placed, SHOWN)
+    place = "here" if phase is fleet else "behind" if Phase.UNKNOWN < phase < fleet else "ahead"
+    return Station(phase.label, MEANINGS[phase], place, listed, more)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.cli.planning.plan_text import text_of
+from exporter.cli.planning.plan import text_of
 from exporter.model.pages import Phase, Product
 from tests.cli.conftest import as_reviewed
 from tests.cli.planning.clusters import plan

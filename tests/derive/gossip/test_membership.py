@@ -8,17 +8,9 @@ from dataclasses import replace
 import pytest
 
 from exporter.derive.gossip.membership import heartbeat_ages
-from exporter.derive.identity.member_processes import (
-    bare,
-    gossipers,
-    host_of,
-    identities,
-    own_member,
-    owners,
-    port_of,
-)
+from exporter.derive.identity.member_processes import gossipers, identities, own_member, owners
 from exporter.derive.limits import Rules
-from exporter.model.entry import Member, Replica
+from exporter.model.entry import Member, Replica, bare, host_of, port_of
 from exporter.model.facts import GossipFacts, Snapshot
 from exporter.model.pages import GossipMember, GossipState, ProcessConfig, Product
 from exporter.model.views import ViewFacts

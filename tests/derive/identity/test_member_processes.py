@@ -7,16 +7,8 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.identity.member_processes import (
-    bare,
-    gossipers,
-    host_of,
-    identities,
-    own_member,
-    owners,
-    port_of,
-)
-from exporter.model.entry import State
+from exporter.derive.identity.member_processes import gossipers, identities, own_member, owners
+from exporter.model.entry import State, bare, host_of, port_of
 from exporter.model.pages import GossipMember, GossipState, ProcessConfig
 from tests.derive.build import NOW, Process, member
 

@@ -8,11 +8,12 @@ from exporter.derive.gate.cause_advice import ADVICE
 from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.coverage import runs_memberlist
 from exporter.derive.gate.evidence import Evidence
-from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, alike, is_blank, label_of, oddity
+from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, alike, is_blank, oddity
 from exporter.derive.identity.member_processes import census_of, each_once
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
-from exporter.model.facts import GossipFacts, GossipTarget, TargetFacts, UnknownMember
+from exporter.model.facts import GossipFacts, GossipTarget, TargetFacts
 from exporter.model.listed import few
+from exporter.model.rings import UnknownMember
 
 DOC = "docs/labels.md"
 LISTED = (
@@ -156,7 +157,7 @@ def _labels(evidence: Evidence) -> tuple[dict[str, list[str]], list[Culprit]]:
     found: dict[str, list[str]] = {}
     unknown = []
     for target in evidence.in_rings:
-        label = label_of(target.config)
+        label = target.config.gossip_label if target.config else None
         if label is None:
             unknown.append(Culprit(Kind.UNREAD, target.name, what="label"))
         else:

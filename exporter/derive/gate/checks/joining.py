@@ -12,9 +12,10 @@ from functools import lru_cache
 
 from exporter.derive.gate.check import Answer, CheckFunction, check
 from exporter.derive.gate.evidence import Evidence
-from exporter.derive.identity.member_processes import each_once, host_in, port_of
+from exporter.derive.identity.member_processes import each_once
 from exporter.derive.migration.risks import is_at
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
+from exporter.model.entry import port_of
 from exporter.model.facts import TargetFacts
 
 DOC = "docs/ring.md"
@@ -198,7 +199,7 @@ def _unreached_ports(targets: list[TargetFacts]) -> list[Culprit]:
     """The bind ports that differ between hosts, if no seed names the rarer one. On one host they
     must differ.
     """
-    hosts = [host_in(target.url) for target in targets]
+    hosts = [target.host for target in targets]
     if len(set(hosts)) < len(hosts):
         return []
     by_port: dict[str, list[str]] = {}

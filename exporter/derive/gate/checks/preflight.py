@@ -8,7 +8,7 @@ from exporter.derive.gate.cause_advice import ADVICE
 from exporter.derive.gate.check import Answer, check
 from exporter.derive.gate.coverage import uses_memberlist
 from exporter.derive.gate.evidence import Evidence
-from exporter.derive.identity.quiet_tracker import runs_tracker
+from exporter.derive.kv_clients import runs_tracker
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.migration import HA_TRACKER
