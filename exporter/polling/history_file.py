@@ -80,9 +80,8 @@ class HistoryFile:
 
     def _recall(self, path: Path, now: float) -> History:
         try:
-            content = state_file.load(path, VERSION)
-            kept = msgspec.convert(content, Kept) if content is not None else Kept({}, {}, {})
-        except (OSError, BrokenStateError, msgspec.ValidationError) as error:
+            kept = state_file.load(path, VERSION, Kept) or Kept({}, {}, {})
+        except (OSError, BrokenStateError) as error:
             self._warn(f"state file {path} is not used, and its contents are forgotten: {words(error)}")
             return History()
         return recalled(kept, now)
@@ -102,7 +101,7 @@ class HistoryFile:
         if kept == self._written:
             return
         try:
-            state_file.save(path, VERSION, msgspec.to_builtins(kept))
+            state_file.save(path, VERSION, kept)
         except OSError as error:
             self._warn(f"state file {path} is not written: {words(error)}")
             return

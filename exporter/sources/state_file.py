@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn, TypeVar
 
+import msgspec
+
+T = TypeVar("T", bound=msgspec.Struct)
 MAX_BYTES = 8 * 1024 * 1024
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
@@ -21,8 +23,8 @@ class BrokenStateError(ValueError):
     """The file is there but is no state of ours."""
 
 
-def load(path: Path, version: int) -> dict[str, Any] | None:
-    """Read a state; `None` where there is none. Raises `OSError` and `BrokenStateError`."""
+def load(path: Path, version: int, kind: type[T]) -> T | None:
+    """Read a state of this kind; `None` where there is none. Raises `OSError` and `BrokenStateError`."""
     try:
         with open(path, "rb", opener=_at_once) as file:
             body = file.read(MAX_BYTES + 1) or b""
@@ -36,7 +38,10 @@ def load(path: Path, version: int) -> dict[str, Any] | None:
         raise BrokenStateError("no JSON") from None
     if not isinstance(content, dict) or content.get("version") != version:
         raise BrokenStateError(f"not of version {version}")
-    return content
+    try:
+        return msgspec.convert(content, kind)
+    except msgspec.ValidationError as error:
+        raise BrokenStateError(str(error)) from None
 
 
 def _at_once(path: str, flags: int) -> int:
@@ -47,9 +52,9 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def save(path: Path, version: int, content: Mapping[str, Any]) -> None:
+def save(path: Path, version: int, content: msgspec.Struct) -> None:
     """Replace the state at once: a reader finds the old state or the new one. Raises `OSError`."""
-    body = json.dumps({"version": version, **content}).encode()
+    body = json.dumps({"version": version, **msgspec.to_builtins(content)}).encode()
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     beside.unlink(missing_ok=True)  # left by a kill, or a planted link
     try:

@@ -12,19 +12,19 @@ Counts stand beside the positions, written together, so that a counter goes on w
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from exporter.sources import state_file
 from exporter.sources.log_files.open_file import Position
-from exporter.sources.state_file import BrokenStateError
 
 VERSION = 1
-MAX_TEXT = 4096
-_MARK = re.compile(r"[0-9a-f]{32}|")
-Counts = tuple[tuple[str, str, int], ...]
+Text = Annotated[str, Meta(max_length=2048)]
+Number = Annotated[int, Meta(ge=0)]
+Counts = tuple[tuple[Text, Text, Number], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,49 +35,30 @@ class State:
     counts: Counts = ()
 
 
+class _File(Struct, frozen=True):
+    path: str
+    device: int
+    inode: int
+    offset: Number
+    within: bool
+    mark: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?\Z")]
+
+
+class _Kept(Struct, frozen=True):
+    files: tuple[_File, ...]
+    counts: Counts
+
+
 def load(path: Path) -> State | None:
     """Read a state; `None` where there is none. Raises `OSError` and `BrokenStateError`."""
-    content = state_file.load(path, VERSION)
-    if content is None:
+    kept = state_file.load(path, VERSION, _Kept)
+    if kept is None:
         return None
-    files, counts = content.get("files"), content.get("counts")
-    if not isinstance(files, list) or not isinstance(counts, list):
-        raise BrokenStateError("files or counts are missing")
-    return State(tuple(_position(entry) for entry in files), tuple(_count(entry) for entry in counts))
-
-
-def _position(entry: Any) -> Position:
-    match entry:
-        case {
-            "path": str(path),
-            "device": int(device),
-            "inode": int(inode),
-            "offset": int(offset),
-            "within": bool(within),
-            "mark": str(mark),
-        } if offset >= 0 and _MARK.fullmatch(mark):
-            return Position(path, (device, inode), offset, within, mark)
-    raise BrokenStateError("an entry of files is not as it was written")
-
-
-def _count(entry: Any) -> tuple[str, str, int]:
-    match entry:
-        case [str(process), str(label), int(count)] if count >= 0 and len(process) + len(label) < MAX_TEXT:
-            return process, label, count
-    raise BrokenStateError("an entry of counts is not as it was written")
+    files = (Position(f.path, (f.device, f.inode), f.offset, f.within, f.mark) for f in kept.files)
+    return State(tuple(files), kept.counts)
 
 
 def save(path: Path, state: State) -> None:
     """Replace the state at once: a reader finds the old state or the new one. Raises `OSError`."""
-    files = [
-        {
-            "path": position.path,
-            "device": position.key[0],
-            "inode": position.key[1],
-            "offset": position.offset,
-            "within": position.within,
-            "mark": position.mark,
-        }
-        for position in state.positions
-    ]
-    state_file.save(path, VERSION, {"files": files, "counts": state.counts})
+    files = tuple(_File(p.path, *p.key, p.offset, p.within, p.mark) for p in state.positions)
+    state_file.save(path, VERSION, _Kept(files, state.counts))
