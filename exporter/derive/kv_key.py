@@ -24,7 +24,7 @@ from exporter.derive.identity.member_processes import Gossipers, Owners
 from exporter.derive.limits import Rules
 from exporter.derive.ring import health, partitions
 from exporter.derive.ring.agreed_settings import heartbeat_limit
-from exporter.derive.ring.quorum import margin
+from exporter.derive.ring.quorum import margin_of
 from exporter.derive.ring.tokens import claimants, count_conflicts, owned_lists, shares
 from exporter.model.entry import PartitionState, Tokens
 from exporter.model.facts import KeyFacts, MemberFacts, SecondaryFacts, TargetFacts
@@ -202,6 +202,8 @@ def _with_partitions(facts: KeyFacts, ring: PartitionRing) -> KeyFacts:
 def _with_health(
     facts: KeyFacts, lists: Mapping[str, Tokens] | None, inputs: KeyInput, world: CycleContext
 ) -> KeyFacts:
+    # A process that reads an empty ring shows a failure, and not a leftover.
+    is_shown = any(view.known and view.content is not None for view in inputs.pages)
     return replace(
         facts,
         longest_transition=health.longest_transition(facts.members, world.now),
@@ -210,19 +212,8 @@ def _with_health(
         token_claimants=() if lists is None else claimants(lists),
         without_tokens=health.without_tokens(facts.members, always=facts.ring in TOKEN_RINGS),
         orphaned=health.orphaned_members(facts.members),
-        quorum_margin=_margin(facts, world) if facts.members or _is_shown(inputs) else None,
+        quorum_margin=margin_of(facts, world.product) if facts.members or is_shown else None,
     )
-
-
-def _margin(facts: KeyFacts, world: CycleContext) -> int | None:
-    """The margin of a ring with interchangeable members. Where each has its own part (a compactor's tenants),
-    a lost member is an unhealthy one, and no write fails by it.
-    """
-    if facts.writes_by == "partitions":
-        return None
-    by_quorum = facts.writes_by == "quorum"
-    replications = tuple(one for one in facts.settings.replication if by_quorum or one.factor > 1)
-    return margin(facts.members, replications, world.product, by_quorum=by_quorum)
 
 
 def _writes_by(name: str, world: CycleContext) -> str:
@@ -232,11 +223,6 @@ def _writes_by(name: str, world: CycleContext) -> str:
     if name not in QUORUM_RINGS:
         return "owner"
     return "partitions" if world.partitioned else "quorum"
-
-
-def _is_shown(inputs: KeyInput) -> bool:
-    """Whether a process reads this ring: then an empty one is a failure, not a leftover."""
-    return any(view.known and view.content is not None for view in inputs.pages)
 
 
 def _names(inputs: KeyInput) -> tuple[str, ...]:

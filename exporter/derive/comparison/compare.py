@@ -57,8 +57,14 @@ def delivered(pages: Iterable[Content]) -> Mapping[str, float]:
     return newest
 
 
-def compare(primary: Content, view: Content | None, name: str, at: Moment) -> Comparison:
-    """Compare the primary with one view of the secondary; `None` is a view that lacks the key."""
+def compare(
+    primary: Content, view: Content | None, name: str, at: Moment, unread: frozenset[str] = frozenset()
+) -> Comparison:
+    """Compare the primary with one view of the secondary; `None` is a view that lacks the key. The `unread`
+    HA entries of the view are left out.
+    """
+    if unread:
+        primary = {item: entry for item, entry in primary.items() if item not in unread}
     missing_key = view is None and bool(primary)
     view = view or NOTHING
     missing = tuple(sorted(primary.keys() - view.keys()))

@@ -46,8 +46,9 @@ def compare_views(inputs: KeyInput, primary: Primary, standing: Standing, times:
     found = {} if content is None else _compared(inputs, content, other, Moment(primary.clock, times.period))
     store = () if other == "memberlist" else (_stored(inputs, content, f"store {other}"),)
     shown = [v for v in inputs.pages if v.value is not None or not v.known]
+    shows = _of_store(primary)
     found, then, passing = carried(inputs, found, store, standing, times)
-    pages = judge_views("ring", without(shown, passing), timeout, {}, _of_store(primary))
+    pages = judge_views("ring", without(shown, passing), timeout, {}, shows)
     copies = judge_views(
         "gossip", without(inputs.copies, passing), timeout, found if other == "memberlist" else {}
     )
@@ -110,17 +111,13 @@ def _compared(inputs: KeyInput, primary: Content, other: str, at: Moment) -> dic
     if other == "memberlist":
         at = replace(at, delivered=delivered(v.content for v in inputs.pages if v.content))
         return {
-            v.target: compare(_less(primary, v.unread), v.content, view_name(v.target), at)
+            v.target: compare(primary, v.content, view_name(v.target), at, v.unread)
             for v in inputs.copies
             if v.known
         }
     if not other or other != inputs.store_kind or not inputs.store_known:
         return {}
     return {f"store {other}": compare(primary, inputs.stored, f"store {other}", at)}
-
-
-def _less(content: Content, unread: frozenset[str]) -> Content:
-    return {name: entry for name, entry in content.items() if name not in unread} if unread else content
 
 
 def _union(

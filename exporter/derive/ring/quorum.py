@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from exporter.model.entry import State
-from exporter.model.facts import MemberFacts
+from exporter.model.facts import KeyFacts, MemberFacts
 from exporter.model.pages import Product
 from exporter.model.settings import Replication
 
@@ -39,6 +39,17 @@ def needed(factor: int, product: Product, *, by_quorum: bool = True) -> int:
 def spare(replications: Iterable[Replication], product: Product) -> int:
     """How many owners of a token may be lost where all are healthy: 0 for a replication factor of 1 or 2."""
     return max((one.factor - needed(one.factor, product) for one in replications), default=0)
+
+
+def margin_of(ring: KeyFacts, product: Product) -> int | None:
+    """The margin of a ring with interchangeable members. Where each has its own part (a compactor's tenants),
+    a lost member is an unhealthy one, and no write fails by it.
+    """
+    if ring.writes_by == "partitions":
+        return None
+    by_quorum = ring.writes_by == "quorum"
+    replications = tuple(one for one in ring.settings.replication if by_quorum or one.factor > 1)
+    return margin(ring.members, replications, product, by_quorum=by_quorum)
 
 
 def margin(
