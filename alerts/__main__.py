@@ -7,8 +7,8 @@ import re
 import sys
 from pathlib import Path
 
-from alerts.advised import runbooks
 from alerts.rule import Options
+from alerts.runbook_advice import runbooks
 from alerts.yaml_writer import HERE, documentation, files
 from exporter.generated_docs.write_or_compare import write_or_compare
 

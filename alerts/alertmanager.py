@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from alerts.causes import effects
+from alerts.inhibitions import effects
 from alerts.registry import ALERTS
 from alerts.rule import Options, Severity
 from alerts.thresholds import MINUTE

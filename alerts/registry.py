@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alerts.groups import (
-    exporting,
+    exporter,
     gossip,
     ha_tracker,
     labels,
@@ -36,7 +36,7 @@ may fire before its cause, and both are sent.
 _BY_QUESTION: tuple[Group, ...] = tuple(
     module.GROUP
     for module in (
-        phases, mirroring, secondary, rings, views, gossip, labels, ha_tracker, store, targets, exporting,
+        phases, mirroring, secondary, rings, views, gossip, labels, ha_tracker, store, targets, exporter,
     )
 )  # fmt: skip
 _EVERY = tuple(alert for group in _BY_QUESTION for alert in group.alerts)

@@ -12,12 +12,12 @@ from typing import Any
 import yaml
 
 from alerts import alertmanager, docs_page
-from alerts.causes import kept
-from alerts.groups import loki
+from alerts.groups import loki_ruler
+from alerts.inhibitions import kept
 from alerts.promql import indented
 from alerts.registry import ALERTS, GROUPS
 from alerts.rule import Alert, Options, Record
-from alerts.shards import COUNTS, INTERVAL, JUDGED_ANEW, PARTS
+from alerts.shard_rules import COUNTS, INTERVAL, JUDGED_ANEW, PARTS
 
 HEADING = "# Written by `python -m alerts`; change alerts/*.py, not this file.\n"
 MOST_RULES = 20
@@ -137,7 +137,7 @@ def files(options: Options) -> dict[str, str]:
         "boards.yaml": _yaml({alert.name: f"kvmigration-{alert.board}" for alert in ALERTS}),
         "prometheusrule-shards.yaml": _yaml(_operator("kvmigration-shards", shards)),
         "alertmanager.yaml": _yaml(alertmanager.configuration(options)),
-        "loki-rules.yaml": _yaml(loki.document(options)),
+        "loki-rules.yaml": _yaml(loki_ruler.document(options)),
     }
 
 

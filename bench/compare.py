@@ -14,17 +14,17 @@ import random
 import time
 from collections.abc import Callable
 
-from exporter.decode.formats.memo import Memo
+from exporter.decode.formats.member_cache import MemberCache
 from exporter.decode.value import decode_value
 from exporter.demo.pages.wire_format import stored
 from exporter.demo.simulation.ring_values import Instance
 from exporter.demo.simulation.ring_values import Tokens as DemoTokens
-from exporter.derive.comparison.compare import Moment, compare
+from exporter.derive.comparison.entry_comparison import Moment, compare
 from exporter.derive.comparison.key_input import KeyInput, content_of, view
-from exporter.derive.history import RingHistory, Watched
 from exporter.derive.identity.member_processes import Owners
-from exporter.derive.kv_key import CycleContext, judge_key
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
+from exporter.derive.key_judgement import CycleContext, judge_key
+from exporter.derive.previous_cycle import RingHistory, Watched
 from exporter.derive.ring.tokens import count_conflicts, forget
 from exporter.model.entry import Member, State, Tokens
 from exporter.model.facts import ClientFacts
@@ -106,7 +106,7 @@ def one_value(members: int, tokens: int = 512) -> float:
 
     def work() -> None:
         forget()
-        ring = decode_value("collectors/ring", copy, packed=True, memo=Memo())
+        ring = decode_value("collectors/ring", copy, packed=True, cache=MemberCache())
         if not (isinstance(ring, Ring) and isinstance(known, Ring)):
             raise TypeError("no ring")
         found = compare(content_of(known), content_of(ring), "p-0", at)

@@ -15,12 +15,12 @@ from typing import Any, Final, cast
 from bench.pages import ring_page
 from exporter.demo.pages.wire_format import stored
 from exporter.demo.simulation.ring_values import Instance, Tokens
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Answer, Outcome, Target
 from exporter.model.views import ViewFacts
 from exporter.polling.cycle import Poller
-from exporter.polling.plan import Plan
+from exporter.polling.poll_input import Plan
 from exporter.sources.http.loop_fairness import Pace
 
 RING: Final = "collectors/ring"

@@ -17,9 +17,9 @@ from pathlib import Path
 from exporter.demo.pages.site import Site
 from exporter.demo.pages.wire_format import stored
 from exporter.demo.simulation.cluster import Cluster
+from exporter.demo.simulation.demo_settings import DemoSettings
 from exporter.demo.simulation.process import Process
 from exporter.demo.simulation.ring_values import Instance, Tokens
-from exporter.demo.simulation.settings import DemoSettings
 from exporter.model.pages import Phase
 
 VARIANTS = 3

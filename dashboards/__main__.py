@@ -38,7 +38,7 @@ def run(argv: Sequence[str]) -> int:
     arguments = _arguments(argv)
     try:
         from dashboards.build import BUILT, differences, files, write  # noqa: PLC0415 (needs grafanalib)
-        from dashboards.options import Options  # noqa: PLC0415 (as above)
+        from dashboards.installation_settings import Options  # noqa: PLC0415 (as above)
 
         given = {
             key: getattr(arguments, key) for key in Options.__slots__ if getattr(arguments, key) is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dashboards.boards import exporter, gossip, ha_tracker, overview, process, read_write, rings
 from dashboards.fields import Json
-from dashboards.options import Options
+from dashboards.installation_settings import Options
 from dashboards.panels import House
 
 BUILT = Path(__file__).parent / "built"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from dashboards.fields import Json
 from dashboards.layout import Row
+from dashboards.panel_specifications import Board
 from dashboards.panels import PROCESS, House
-from dashboards.shows import Board
 from exporter.expose import catalogue as c
 
 OVERVIEW = "kvmigration-overview"

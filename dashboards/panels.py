@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboards.fields import Json, override
+from dashboards.installation_settings import Options
 from dashboards.layout import Row, panel_id
-from dashboards.options import Options
+from dashboards.panel_specifications import Ask, Board, Columns, Show, Style
 from dashboards.queries import Queries
-from dashboards.shows import Ask, Board, Columns, Show, Style
 from exporter.errors import UsageError
 from exporter.expose import catalogue as c
 

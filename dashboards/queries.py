@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dashboards.component_metrics import ANY_PREFIX, EXACT, PROMETHEUS, pattern
-from dashboards.options import Options
+from dashboards.installation_settings import Options
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.metric import Metric

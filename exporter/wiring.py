@@ -14,9 +14,9 @@ from typing import Any, Self
 
 from exporter.config import Config, Consul, RingSpec, each_store
 from exporter.derive.identity.member_processes import each_once
-from exporter.derive.limits import Rules
-from exporter.expose.wording.snapshots import worded
-from exporter.label_evidence.label_probe import Probing
+from exporter.derive.judging_rules import Rules
+from exporter.expose.wording.worded_snapshot import worded
+from exporter.label_evidence.ping_rounds import Probing
 from exporter.label_evidence.rejection_sources import sources_of
 from exporter.label_evidence.rejections import Rejections
 from exporter.model.facts import Snapshot
@@ -24,7 +24,7 @@ from exporter.model.migration import KEPT_ON_STORE, MICROSERVICES
 from exporter.model.pages import GossipState, Product, Target
 from exporter.polling.cycle import RELOADED, Poller
 from exporter.polling.history_file import HistoryFile, path_of
-from exporter.polling.plan import DEADLINE_SHARE, Plan, none_rejected
+from exporter.polling.poll_input import DEADLINE_SHARE, Plan, none_rejected
 from exporter.polling.stores import store_readers
 from exporter.products.ring_pages import ANY, HA_KEY, RING_PAGES, RingPage, has_partitions, ring_of
 from exporter.sources.access.request_settings import Access

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from exporter.demo import DemoSettings
+from exporter.demo.simulation.phase_changes import BLOCK_EVERY
 from exporter.demo.simulation.process import MODES, Process
 from exporter.demo.simulation.products import HA
-from exporter.demo.simulation.walk import BLOCK_EVERY
 from exporter.derive.planning.plan import plans_of
 from exporter.expose.plan.answers import plan_out
 from exporter.model.facts import Snapshot

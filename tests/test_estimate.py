@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from exporter.cli.source.estimate import estimate, series_of
+from exporter.cli.source.series_estimate import estimate, series_of
 from exporter.expose import catalogue
 from exporter.expose import shard_catalogue as shards
 from exporter.expose.collector import exposed

@@ -9,7 +9,7 @@ import pytest
 
 from alerts.registry import NAMES as NAMES_OF_ALERTS
 from exporter.cli.arguments import parser
-from exporter.derive.gate.harms import NAMES
+from exporter.derive.gate.step_table import NAMES
 from exporter.expose import catalogue, shard_catalogue
 from exporter.expose.wording.planning import plans
 from exporter.model.migration import FIXED

@@ -37,7 +37,7 @@ GOOD = {
     "exporter/model/facts.py": "from exporter.model import pages\nfrom exporter.model.shard import Part\n",
     "exporter/model/shard.py": "from exporter.model.pages import Ring\n",
     "exporter/decode/ring.py": "import re\nfrom exporter.model import pages\nfrom exporter.decode import x\n",
-    "exporter/derive/gate.py": "from exporter.model import facts\nfrom .limits import one\n",
+    "exporter/derive/gate.py": "from exporter.model import facts\nfrom .judging_rules import one\n",
     "exporter/sources/http.py": "import asyncio, aiohttp, yaml\nfrom exporter.config import Settings\n",
     "exporter/demo/site.py": "from exporter import model\n",
     "exporter/expose/wording/headlines.py": "def f(step):\n    return step.headline.removeprefix('Open: ')\n",
@@ -53,9 +53,9 @@ LONG = "def f():\n" + "    x = 1\n" * 40
 BREACHES: list[tuple[Rule, str, str, str]] = [
     (
         house.rooms_keep_apart,
-        "exporter/derive/limits.py",
+        "exporter/derive/judging_rules.py",
         "from exporter.decode.ring import x",
-        "limits.py:1: derive imp",
+        "judging_rules.py:1: derive imp",
     ),
     (
         house.rooms_keep_apart,
@@ -87,8 +87,8 @@ BREACHES: list[tuple[Rule, str, str, str]] = [
     (
         house.derive_has_floors,
         "exporter/derive/ring/health.py",
-        "import re\nfrom exporter.derive.gate.check import used",
-        "health.py:2: ring imports exporter.derive.gate.check.used, which stands above it",
+        "import re\nfrom exporter.derive.gate.check_registration import used",
+        "health.py:2: ring imports exporter.derive.gate.check_registration.used, which stands above it",
     ),
     (house.derive_has_floors, "exporter/derive/elections.py", "", "elections has no floor"),
     (

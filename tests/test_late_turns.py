@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from exporter.polling.cycle import Poller
-from exporter.polling.plan import Plan
+from exporter.polling.poll_input import Plan
 
 NOW = 1_000.0
 

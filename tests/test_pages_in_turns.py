@@ -15,8 +15,8 @@ from exporter.demo.server import Demo
 from exporter.derive.comparison.collect import Cycle
 from exporter.derive.conclude import Words, conclude
 from exporter.derive.gate.coverage import RESTS_ON, Source
-from exporter.derive.history import History
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
+from exporter.derive.previous_cycle import History
 from exporter.expose import catalogue as c
 from exporter.expose.collector import exposed
 from exporter.model.facts import Snapshot

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.asyncio
 READ_PATH, WRITE_PATH, FINISH = "retire-read-path", "retire-write-path", "finish-read-write"
 GATES = {READ_PATH, WRITE_PATH, FINISH}
 OPENS = {
-    "old-group-alone": "",
+    "old-group-only": "",
     "read-up": "",
     "backend-up": READ_PATH,
     "read-path-retired": "",
@@ -54,7 +54,7 @@ def opened(run: Migration) -> set[str]:
 async def entered(run: Migration, stage: str) -> None:
     """Take the next step of the walk, and look until its gate is open; nothing is wrong meanwhile."""
     before = len(run.seen)
-    if stage != "old-group-alone":
+    if stage != "old-group-only":
         state = await run.post("/next")
         assert state["walk"] == {READ_WRITE: stage}
     if OPENS[stage]:

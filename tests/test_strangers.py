@@ -11,10 +11,10 @@ import yaml
 
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
-from exporter.derive.gate import harms
-from exporter.derive.gate.check import Registered
+from exporter.derive.gate import step_table
+from exporter.derive.gate.check_registration import Registered
 from exporter.derive.gate.checks import gossip as checks_gossip
-from exporter.derive.gate.steps import nothing_read
+from exporter.derive.gate.step_verdicts import nothing_read
 from exporter.expose import catalogue
 from exporter.expose.api.answers import gossip_out
 from exporter.model.facts import Snapshot
@@ -110,6 +110,6 @@ def test_every_metric_alert_and_check_on_the_page_exists() -> None:
     assert set(re.findall(r"kvmigration_[a-z_]+", PAGE)) <= set(catalogue.by_name)
     alerts = (ROOT / "alerts" / "built" / "kvmigration-alerts.yaml").read_text(encoding="utf-8")
     assert all(f"alert: {name}\n" in alerts for name in re.findall(r"KVMigration[A-Za-z]+", PAGE))
-    asked = {check(nothing_read()).id for rule in harms.STEPS for check in rule.checks}
-    named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", PAGE)) - set(harms.NAMES)
+    asked = {check(nothing_read()).id for rule in step_table.STEPS for check in rule.checks}
+    named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", PAGE)) - set(step_table.NAMES)
     assert named <= asked

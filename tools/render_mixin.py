@@ -15,7 +15,7 @@ from typing import Any
 from alerts import yaml_writer
 from alerts.rule import Options
 from dashboards import build
-from dashboards.options import Options as BoardOptions
+from dashboards.installation_settings import Options as BoardOptions
 from exporter.generated_docs.write_or_compare import write_or_compare
 
 MIXIN = Path(__file__).resolve().parent.parent / "mixin"

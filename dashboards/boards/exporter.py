@@ -5,9 +5,9 @@ from __future__ import annotations
 from dashboards import fields as f
 from dashboards import frame, limits
 from dashboards.layout import Band, Row, band
+from dashboards.panel_specifications import Ask, Columns, Show, Style
 from dashboards.panels import House
 from dashboards.queries import RATE
-from dashboards.shows import Ask, Columns, Show, Style
 from exporter.expose import catalogue as c
 from exporter.model.migration import HA_TRACKER
 

@@ -6,9 +6,9 @@ from dashboards import fields as f
 from dashboards import frame, limits
 from dashboards.fault_queries import NOT_OWN, OWN, rejecting
 from dashboards.layout import Band, Row, band
+from dashboards.panel_specifications import Ask, Columns, Show, Style
 from dashboards.panels import House
 from dashboards.queries import RATE
-from dashboards.shows import Ask, Columns, Show, Style
 from exporter.expose import catalogue as c
 
 ABOUT = (

@@ -6,10 +6,10 @@ from dashboards import fields as f
 from dashboards import frame, limits
 from dashboards.fault_queries import problems, what_is_wrong
 from dashboards.layout import Band, Row, band
+from dashboards.panel_specifications import Ask, Columns, Show, Style
 from dashboards.panels import House
 from dashboards.queries import EVERY_KEY, WRITING, Queries, equal
-from dashboards.shows import Ask, Columns, Show, Style
-from exporter.derive.gate.harms import NAMES
+from exporter.derive.gate.step_table import NAMES
 from exporter.expose import catalogue as c
 from exporter.model.pages import Phase
 

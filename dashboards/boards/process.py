@@ -5,8 +5,8 @@ from __future__ import annotations
 from dashboards import fields as f
 from dashboards import frame, limits
 from dashboards.layout import Band, Row, band
+from dashboards.panel_specifications import Ask, Columns, Show, Style
 from dashboards.panels import House
-from dashboards.shows import Ask, Columns, Show, Style
 from exporter.expose import catalogue as c
 
 ABOUT = (

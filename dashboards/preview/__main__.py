@@ -46,14 +46,14 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _draw_demo(product: str, out: Path) -> None:
-    from dashboards.preview.gallery import gallery  # noqa: PLC0415 (needs grafanalib and matplotlib)
+    from dashboards.preview.docs_pictures import gallery  # noqa: PLC0415 (needs grafanalib and matplotlib)
 
     gallery(product, out)
 
 
 def _draw(arguments: argparse.Namespace) -> None:
     from dashboards.build import boards  # noqa: PLC0415 (needs grafanalib)
-    from dashboards.options import Options  # noqa: PLC0415 (as above)
+    from dashboards.installation_settings import Options  # noqa: PLC0415 (as above)
     from dashboards.preview.draw import drawing  # noqa: PLC0415 (needs matplotlib)
     from dashboards.preview.prometheus_client import (  # noqa: PLC0415 (as above)
         Prometheus,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dashboards.fields import Json
-from dashboards.preview import charts
+from dashboards.preview import panel_drawings
 from dashboards.preview.canvas import MUTED, Box, Canvas
 from dashboards.preview.prometheus_client import Prometheus, QueryError, Series, Window, filled, legend
 
@@ -31,11 +31,11 @@ class Answers:
 
 
 _KINDS: Mapping[str, Callable[[Canvas, Box, Json, Any, Window], None]] = {
-    "stat": charts.stat,
-    "timeseries": charts.lines,
-    "state-timeline": charts.lanes,
-    "table": charts.cells,
-    "bargauge": charts.bars,
+    "stat": panel_drawings.stat,
+    "timeseries": panel_drawings.lines,
+    "state-timeline": panel_drawings.lanes,
+    "table": panel_drawings.cells,
+    "bargauge": panel_drawings.bars,
 }
 
 
@@ -58,7 +58,7 @@ def asked(panel: Json, prometheus: Prometheus, window: Window, values: Mapping[s
 
 def marks(
     board: Json, prometheus: Prometheus, window: Window, values: Mapping[str, str]
-) -> list[charts.Mark]:
+) -> list[panel_drawings.Mark]:
     """The annotations inside a window: the start of each run of samples."""
     found = []
     for annotation in board["annotations"]["list"]:
@@ -70,7 +70,7 @@ def marks(
                 if index == 0 or at - one.points[index - 1][0] > 1.5 * window.step
             ]  # fmt: skip
             text = legend(annotation["titleFormat"], one.labels)
-            found += [charts.Mark(at, text, annotation["iconColor"]) for at in starts]
+            found += [panel_drawings.Mark(at, text, annotation["iconColor"]) for at in starts]
     return found
 
 

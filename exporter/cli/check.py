@@ -15,14 +15,14 @@ from typing import Any, TextIO
 
 import msgspec
 
-from exporter.cli.source.check_prometheus import add_prometheus, joined_from
 from exporter.cli.source.docs_option import add_docs
+from exporter.cli.source.gate_from_prometheus import add_prometheus, joined_from
 from exporter.cli.source.snapshot_source import GateSource, add_source, beats, duration, look_from
 from exporter.cli.terminal.safe_text import WIDTH, plain
 from exporter.cli.terminal.step_formats import FORMATS, text_of
 from exporter.config.units import format_duration
-from exporter.derive.gate.harms import NAMES, STEPS
-from exporter.derive.gate.steps import NEED_TWO_CYCLES
+from exporter.derive.gate.step_table import NAMES, STEPS
+from exporter.derive.gate.step_verdicts import NEED_TWO_CYCLES
 from exporter.errors import UsageError
 from exporter.expose.api.chosen_steps import STATUS, parts, worst
 from exporter.expose.api.shapes import StepOut

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from exporter.cli.demo_cluster import add_arguments, run_demo, soak_of
+from exporter.cli.demo_options import add_arguments, run_demo, soak_of
 from exporter.cli.serve import add_web
 from exporter.config import load
 from exporter.demo import Demo

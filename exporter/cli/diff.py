@@ -13,7 +13,7 @@ from rich.text import Text
 
 from exporter.cli.source.snapshot_source import Source, add_source, look_from
 from exporter.cli.terminal.diff_table import MAX_NAMES, body, few, safe
-from exporter.derive.limits import DEFAULT_PERIOD
+from exporter.derive.judging_rules import DEFAULT_PERIOD
 from exporter.errors import UsageError
 from exporter.expose.api.shapes import RingDetailOut
 

@@ -17,7 +17,7 @@ from exporter.cli.source.snapshot_source import add_cluster, config_of
 from exporter.cli.terminal.safe_text import plain, wrapped
 from exporter.cli.validate import warnings
 from exporter.config import Config
-from exporter.derive.migration.runtime_configuration import as_written
+from exporter.derive.migration.runtime_config_differences import as_written
 from exporter.expose.wording import culprits
 from exporter.expose.wording.lists import Number, few
 from exporter.expose.wording.readings import REMEDIES

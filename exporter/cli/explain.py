@@ -21,9 +21,9 @@ import yaml
 
 from exporter.cli.source.docs_option import add_docs
 from exporter.cli.terminal.safe_text import WIDTH, plain
-from exporter.derive.gate.check import Registered
+from exporter.derive.gate.check_registration import Registered
 from exporter.derive.gate.coverage import FROM_METRICS, RESTS_ON
-from exporter.derive.gate.harms import STEPS, Harm, Rule
+from exporter.derive.gate.step_table import STEPS, Harm, Rule
 from exporter.expose import catalogue, shard_catalogue
 from exporter.expose.metric import PREFIX, Metric
 from exporter.expose.wording.doc_addresses import addressed

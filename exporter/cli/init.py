@@ -11,11 +11,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from exporter.cli.source.cluster_from_addresses import (
+    ORDINARY,
+    Survey,
+    checked_url,
+    missing_of,
+    names_of,
+    survey_of,
+)
 from exporter.cli.source.snapshot_source import add_http_config, client_settings
-from exporter.cli.source.survey import ORDINARY, Survey, checked_url, missing_of, names_of, survey_of
 from exporter.cli.terminal.safe_text import plain
 from exporter.config import HttpClient, load_text
-from exporter.derive.migration.runtime_configuration import as_written
+from exporter.derive.migration.runtime_config_differences import as_written
 from exporter.errors import UsageError
 from exporter.expose.api.suggested_stores import suggested_stores
 from exporter.expose.wording.lists import Number

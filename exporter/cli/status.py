@@ -14,7 +14,7 @@ import msgspec
 
 from exporter.cli.source.snapshot_source import Overview, add_source, beats, look_from
 from exporter.cli.terminal.safe_text import plain, wrapped
-from exporter.derive.limits import DEFAULT_TIMEOUT
+from exporter.derive.judging_rules import DEFAULT_TIMEOUT
 from exporter.expose.api.chosen_steps import chosen
 from exporter.expose.api.shapes import (
     ClientOut,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from exporter.cli.source.estimate import count_targets, report
+from exporter.cli.source.series_estimate import count_targets, report
 from exporter.cli.terminal.safe_text import plain
 from exporter.config import Config, load, schema
 from exporter.config.units import format_duration

@@ -26,7 +26,7 @@ from exporter.decode.formats.bounds import (
     text,
 )
 from exporter.decode.formats.html_tables import Table, is_notice, page_clock, tables
-from exporter.decode.formats.memo import Memo
+from exporter.decode.formats.member_cache import MemberCache
 from exporter.errors import DecodeError
 from exporter.model.pages import GossipKey, GossipMember, GossipState, MemberlistPage
 from exporter.products.ha_keys import HaKeys, by_codec
@@ -68,14 +68,16 @@ class _Key(msgspec.Struct):
     deleted: bool = msgspec.field(name="Deleted", default=False)
 
 
-def decode_memberlist(body: bytes, memo: Memo | None = None, ha: HaKeys = USUAL) -> MemberlistPage | None:
+def decode_memberlist(
+    body: bytes, cache: MemberCache | None = None, ha: HaKeys = USUAL
+) -> MemberlistPage | None:
     """The member list, keys and clock; `None` where the process does not use memberlist.
 
-    With a `memo`, processes that list the same members share one tuple of them. `ha` recognises the HA
+    With a `cache`, processes that list the same members share one tuple of them. `ha` recognises the HA
     tracker's keys, of which there may be many. Raises `DecodeError`.
     """
     if looks_like_json(body):
-        page = _from_json(body, memo or Memo())
+        page = _from_json(body, cache or MemberCache())
     elif is_notice(body):
         return None
     else:
@@ -83,13 +85,13 @@ def decode_memberlist(body: bytes, memo: Memo | None = None, ha: HaKeys = USUAL)
     return page if len(page.keys) <= MAX_RING_KEYS else replace(page, keys=_bounded(page.keys, ha))
 
 
-def _from_json(body: bytes, memo: Memo) -> MemberlistPage:
+def _from_json(body: bytes, cache: MemberCache) -> MemberlistPage:
     # A bound on the complete text would include the messages, which are not read; each part has its own.
-    last, members = memo.last_list
+    last, members = cache.last_list
     shortened = _without(last, body)
     page = from_json(shortened, _Page, "memberlist", None)
     if shortened is body or bytes(page.members) != _END:
-        members = _listed(page.members, memo)
+        members = _listed(page.members, cache)
     store = _part(page.store, dict[str, _Key], "Store", MAX_KEYS + 1) or {}
     return MemberlistPage(
         members=members,
@@ -106,12 +108,12 @@ def _without(members: bytes, body: bytes) -> bytes:
     return b"%b%b%b" % (body[:start], _END, body[start + len(members) :])
 
 
-def _listed(shown: msgspec.Raw, memo: Memo) -> tuple[GossipMember, ...]:
+def _listed(shown: msgspec.Raw, cache: MemberCache) -> tuple[GossipMember, ...]:
     raw = bytes(shown)
-    members = memo.member_list(raw)
+    members = cache.member_list(raw)
     if members is None:
         members = _members(shown)
-        memo.put_member_list(raw, members)
+        cache.put_member_list(raw, members)
     return members
 
 

@@ -24,7 +24,7 @@ from exporter.decode.formats.bounds import (
     text,
 )
 from exporter.decode.formats.html_tables import Table, is_notice, page_clock, tables
-from exporter.decode.formats.memo import Memo
+from exporter.decode.formats.member_cache import MemberCache
 from exporter.decode.formats.tokens import count_json, tokens_of_json
 from exporter.errors import DecodeError
 from exporter.model.entry import Member, State, Tokens
@@ -75,24 +75,24 @@ def decode_ring(
     clock: float | None = None,
     tokens: bool = True,
     packed: bool = False,
-    memo: Memo | None = None,
+    cache: MemberCache | None = None,
 ) -> Ring | None:
     """A ring page's members and clock; `None` where the page states that there is no ring here.
 
     `clock` (unix seconds) stands in where the page has no time of its own. `tokens` requests digests where
     the page has tokens (JSON), `packed` the sorted tokens too; without both, they are counted. A heartbeat is
-    `None` where it was never set. `memo` spares members that were decoded before; its members always have
+    `None` where it was never set. `cache` spares members that were decoded before; its members always have
     `packed`. Raises `DecodeError`.
     """
     if looks_like_json(body):
         if len(body) > 2 * MAX_TOKENS:  # a token takes two bytes at least, and a comma stands before it
             at_most(body.count(b","), MAX_TOKENS, "ring page: tokens")
-        if memo is not None and (tokens or packed):
-            return _from_pieces(body, clock, memo) or _from_json(body, clock, partial(_of_shards, memo))
+        if cache is not None and (tokens or packed):
+            return _from_pieces(body, clock, cache) or _from_json(body, clock, partial(_of_shards, cache))
         return _from_json(body, clock, partial(_members, tokens=tokens or packed, keep=packed))
     if is_notice(body):
         return None
-    return _from_html(body, clock) if memo is None else _from_rows(body, clock, memo)
+    return _from_html(body, clock) if cache is None else _from_rows(body, clock, cache)
 
 
 def ring_of_members(members: Iterable[Member], now: float | None, place: str) -> Ring:
@@ -118,7 +118,7 @@ def _from_json(body: bytes, clock: float | None, members: Callable[[list[bytes]]
     return ring_of_members(members(shards), now, "ring page: shards")
 
 
-def _from_pieces(body: bytes, clock: float | None, memo: Memo) -> Ring | None:
+def _from_pieces(body: bytes, clock: float | None, cache: MemberCache) -> Ring | None:
     """The page cut at its members. Each is a complete object or was one before, so the page is one too.
     `None` where it is not written as Go writes it; it may still be correct.
     """
@@ -132,7 +132,7 @@ def _from_pieces(body: bytes, clock: float | None, memo: Memo) -> Ring | None:
     pieces[0] = pieces[0][len(_BEFORE) :]
     try:
         page = from_json(b'{"shards":null' + rest, _RingPage, "ring page", 8)
-        members = memo.shards.each(pieces, partial(_of_pieces, memo))
+        members = cache.shards.each(pieces, partial(_of_pieces, cache))
     except DecodeError:
         return None
     now = go_times.parse_time(page.now, "ring page: now") or clock
@@ -146,15 +146,15 @@ def _members(raws: list[bytes], *, tokens: bool, keep: bool) -> list[Member]:
     return [_member_of_shard(shard, each) for shard, each in zip(shards, found, strict=True)]
 
 
-def _of_pieces(memo: Memo, pieces: list[bytes]) -> list[Member]:
-    return _of_shards(memo, [b'{"id":%b}' % piece for piece in pieces])
+def _of_pieces(cache: MemberCache, pieces: list[bytes]) -> list[Member]:
+    return _of_shards(cache, [b'{"id":%b}' % piece for piece in pieces])
 
 
-def _of_shards(memo: Memo, raws: list[bytes]) -> list[Member]:
+def _of_shards(cache: MemberCache, raws: list[bytes]) -> list[Member]:
     """Members with tokens that may have been decoded before; the order of a ring's members has no meaning."""
     shards = [_shard(raw) for raw in raws]
     lists = [bytes(shard.tokens) for shard in shards]
-    found = memo.json_tokens.each(lists, partial(tokens_of_json, keep=True, place=_TOKENS))
+    found = cache.json_tokens.each(lists, partial(tokens_of_json, keep=True, place=_TOKENS))
     return [_member_of_shard(shard, each) for shard, each in zip(shards, found, strict=True)]
 
 
@@ -188,7 +188,7 @@ def _from_html(body: bytes, clock: float | None) -> Ring:
     return ring_of_members(members, now, "ring page")
 
 
-def _from_rows(body: bytes, clock: float | None, memo: Memo) -> Ring:
+def _from_rows(body: bytes, clock: float | None, cache: MemberCache) -> Ring:
     """A page with rows that may have been decoded before: all of a row but its heartbeat is as it was, and
     equal in the pages of other processes.
     """
@@ -198,9 +198,9 @@ def _from_rows(body: bytes, clock: float | None, memo: Memo) -> Ring:
     columns, *rows = body.split(b"<tr")[1:] or [b""]
     cut = [_without_heartbeat(row) for row in rows]
     raws = [b"%d%b" % (hash(columns), row) for row, _ in cut]
-    known = memo.rows.get(raws)
+    known = cache.rows.get(raws)
     if not known or None in known:
-        return _learned(_from_html(body, clock), now, memo, raws, [shown for _, shown in cut])
+        return _learned(_from_html(body, clock), now, cache, raws, [shown for _, shown in cut])
     times = {shown: _heartbeat(shown, now) for shown in {shown for _, shown in cut}}
     members = (
         Member(m.id, m.address, m.state, m.zone, times[shown], m.registered, m.read_only, m.tokens)
@@ -217,13 +217,13 @@ def _without_heartbeat(row: bytes) -> tuple[bytes, str]:
     return row[:start] + row[end:], row[start:end].decode("utf-8", "replace").strip()
 
 
-def _learned(ring: Ring, now: float | None, memo: Memo, raws: list[bytes], shown: list[str]) -> Ring:
+def _learned(ring: Ring, now: float | None, cache: MemberCache, raws: list[bytes], shown: list[str]) -> Ring:
     """Note each row by what it has beside its heartbeat, where it is certain which part that is."""
     members = tuple(ring.members.values())
     if len(members) == len(raws):
         for member, raw, about in zip(members, raws, shown, strict=True):
             if _SINCE not in raw and _AGO.fullmatch(about) and _heartbeat(about, now) == member.time:
-                memo.rows.put(raw, member)
+                cache.rows.put(raw, member)
     return ring
 
 

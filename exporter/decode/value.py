@@ -17,7 +17,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from exporter.decode.formats import go_times, ring_pb2
 from exporter.decode.formats.bounds import MAX_MEMBERS, at_most, identity, text
-from exporter.decode.formats.memo import Known, Memo
+from exporter.decode.formats.member_cache import EntryCache, MemberCache
 from exporter.decode.formats.tokens import PIECE, count_packed, tokens_of_packed
 from exporter.decode.partition import Owner, Stored, partition_ring
 from exporter.errors import DecodeError
@@ -48,13 +48,14 @@ def decode_value(
     *,
     tokens: bool = True,
     packed: bool = False,
-    memo: Memo | Known[Tokens] | None = None,
+    cache: MemberCache | EntryCache[Tokens] | None = None,
 ) -> Value:
     """A stored value: `Replica` where its content is one (an HA tracker's prefix can be any), else `Ring` or
     `PartitionRing` (without a clock), by the key.
 
-    `tokens` requests digests, `packed` the sorted tokens too; without both, tokens are counted. `memo` spares
-    members that were decoded before, or only their tokens; both always have `packed`. Raises `DecodeError`.
+    `tokens` requests digests, `packed` the sorted tokens too; without both, tokens are counted. `cache`
+    spares members that were decoded before, or only their tokens; both always have `packed`. Raises
+    `DecodeError`.
     """
     plain = _unpacked(key, body)
     if key not in RING_KEYS and _is_replica(plain):
@@ -64,11 +65,11 @@ def decode_value(
     if has_partitions(key):
         return _stored_partitions(key, plain, tokens or packed, packed)
     entries = [plain[start:end] for start, end in pairwise(bounds)]
-    if memo is None or not (tokens or packed):
+    if cache is None or not (tokens or packed):
         return _ring(_stored_members(key, entries, tokens or packed, packed))
-    if isinstance(memo, Memo):
-        return _ring_from_memo(key, entries, memo)
-    return _ring(_stored_members(key, entries, read=True, keep=True, known=memo))
+    if isinstance(cache, MemberCache):
+        return _ring_from_cache(key, entries, cache)
+    return _ring(_stored_members(key, entries, read=True, keep=True, known=cache))
 
 
 def _is_replica(plain: bytes) -> bool:
@@ -124,18 +125,18 @@ def _behind_tag(key: str, data: bytes, at: int) -> int:
     return at
 
 
-def _ring_from_memo(key: str, entries: list[bytes], memo: Memo) -> Ring:
+def _ring_from_cache(key: str, entries: list[bytes], cache: MemberCache) -> Ring:
     """Decode what is new, all at once. An entry that comes twice is left to protobuf: the last one counts."""
-    known = memo.members.get(entries)
+    known = cache.members.get(entries)
     missing = [raw for raw, member in zip(entries, known, strict=True) if member is None]
     new = {_name_in(raw): raw for raw in missing}
     members = {member.id: member for member in known if member is not None}
     if b"" not in new and len(new) + len(members) == len(entries):
-        fresh = _stored_members(key, missing, read=True, keep=True, known=memo.packed_tokens)
+        fresh = _stored_members(key, missing, read=True, keep=True, known=cache.packed_tokens)
         by_name = {name.encode(): member for name, member in fresh.items()}
         if by_name.keys() == new.keys() and by_name.keys().isdisjoint(map(str.encode, members)):
             for name, raw in new.items():
-                memo.members.put(raw, by_name[name])
+                cache.members.put(raw, by_name[name])
             return _ring({**members, **fresh})
     return _ring(_stored_members(key, entries, read=True, keep=True))
 
@@ -213,7 +214,7 @@ def _in_pieces(entries: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _stored_members(
-    key: str, entries: Iterable[bytes], read: bool, keep: bool, known: Known[Tokens] | None = None
+    key: str, entries: Iterable[bytes], read: bool, keep: bool, known: EntryCache[Tokens] | None = None
 ) -> dict[str, Member]:
     """The members by id; of entries with one id the last counts, as for protobuf."""
     decode = partial(_all_tokens, read=read, keep=keep, place=f"{key}: tokens")

@@ -8,7 +8,7 @@ It imports nothing of `exporter.decode`, so that the two cannot share a mistake.
 
 from exporter.demo.server import Demo
 from exporter.demo.simulation.cluster import Cluster
-from exporter.demo.simulation.settings import (
+from exporter.demo.simulation.demo_settings import (
     COURSES,
     FAULTS,
     MIGRATIONS,

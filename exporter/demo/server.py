@@ -24,9 +24,9 @@ from exporter.demo.pages.answer import JSON, Reply
 from exporter.demo.pages.site import Site
 from exporter.demo.reserved_port import Handler, HttpDoor, ReservedPort, StreamDoor
 from exporter.demo.simulation.cluster import Cluster
+from exporter.demo.simulation.demo_settings import MICROSERVICES, READ_WRITE, DemoSettings
 from exporter.demo.simulation.process import Addresses, Process
 from exporter.demo.simulation.products import processes_of
-from exporter.demo.simulation.settings import MICROSERVICES, READ_WRITE, DemoSettings
 from exporter.demo.stores_http import StorePages
 from exporter.demo.target_file import TargetFile
 

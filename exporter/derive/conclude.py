@@ -8,23 +8,23 @@ from dataclasses import replace
 
 from exporter.derive.comparison.collect import Cycle, read_keys
 from exporter.derive.foreign_members import signs_of, with_foreign
-from exporter.derive.gate.steps import with_steps
+from exporter.derive.gate.step_verdicts import with_steps
 from exporter.derive.gossip.label_rollout import attributed
 from exporter.derive.gossip.membership import judge_gossip, with_times
 from exporter.derive.gossip.unknown_members import excused
-from exporter.derive.history import History, RingHistory, Watched, remember
 from exporter.derive.identity.key_names import names_of
 from exporter.derive.identity.member_processes import Identity, gossipers, identities, owners
 from exporter.derive.identity.process_starts import still_there
-from exporter.derive.kv_key import CycleContext, is_partitioned, judge_keys
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
+from exporter.derive.key_judgement import CycleContext, is_partitioned, judge_keys
 from exporter.derive.migration.events import events
 from exporter.derive.migration.findings import notes, with_findings
-from exporter.derive.migration.judged_fleet import JudgedFleet, judge_fleet
+from exporter.derive.migration.fleet import JudgedFleet, judge_fleet
 from exporter.derive.migration.migrations import migrations_of
 from exporter.derive.migration.phase_since import dated
 from exporter.derive.migration.risks import with_dangers
-from exporter.derive.process import judge_targets, missed, usual_product
+from exporter.derive.previous_cycle import History, RingHistory, Watched, remember
+from exporter.derive.process_judgement import judge_targets, missed, usual_product
 from exporter.derive.ring.partitions import with_owners
 from exporter.derive.ring.writers import with_writers
 from exporter.derive.shard import Judged, apart, part_of

@@ -23,8 +23,8 @@ from exporter.derive.gossip.unknown_members import STAYS, is_expected
 from exporter.derive.identity.key_names import values_in
 from exporter.derive.identity.key_product import is_foreign
 from exporter.derive.identity.member_processes import Identity
+from exporter.derive.judging_rules import Rules
 from exporter.derive.kv_clients import used
-from exporter.derive.limits import Rules
 from exporter.model.entry import bare
 from exporter.model.facts import GossipFacts, KeyFacts, MemberFacts, TargetFacts
 from exporter.model.pages import Product, Ring

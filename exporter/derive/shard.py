@@ -15,8 +15,8 @@ from types import MappingProxyType
 from exporter.derive.gate.soak import LEAST_LOOKS
 from exporter.derive.gossip.unknown_members import OwnMembers, is_expected
 from exporter.derive.identity.member_processes import ALIVE, Identity, census_of
+from exporter.derive.judging_rules import Rules, written
 from exporter.derive.kv_clients import used
-from exporter.derive.limits import Rules, written
 from exporter.model.facts import GossipFacts, KeyFacts, TargetFacts
 from exporter.model.shard import ClientKind, Part, Share
 from exporter.products.ring_pages import HA_KEY

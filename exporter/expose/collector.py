@@ -21,7 +21,7 @@ from exporter.expose import shard_catalogue as shards
 from exporter.expose.clean_label_values import clean
 from exporter.expose.metric import Metric
 from exporter.expose.series import rows_of
-from exporter.expose.shard_series import Row
+from exporter.expose.shard_rows import Row
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Product
 from exporter.products.ring_pages import HA_KEY, known_keys

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from exporter.expose import catalogue as c
-from exporter.expose.shard_series import Rows, by_label, shard_rows
+from exporter.expose.shard_rows import Rows, by_label, shard_rows
 from exporter.model.entry import PartitionState, State
 from exporter.model.facts import ClientFacts, GossipTarget, KeyFacts, Snapshot, TargetFacts
 from exporter.model.findings import FindingKind

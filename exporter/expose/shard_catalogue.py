@@ -2,7 +2,7 @@
 
 A shard keeps the series of its own processes and of the exporter itself. A family about all processes stands
 under `kvmigration_shard_…` instead (`kvmigration_shard_ring_members`). The recording rules of
-`alerts/shards.py` join all shards' parts to `kvmigration_ring_members`. They use the catalogue's `join`
+`alerts/shard_rules.py` join all shards' parts to `kvmigration_ring_members`. They use the catalogue's `join`
 (`max`, `min`, `sum`) or a rule of its own, so boards and alerts are the same with shards and without.
 """
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from exporter.derive.gate.check import CheckFunction
-from exporter.derive.gate.harms import STEPS, Harm, Rule
-from exporter.derive.gate.steps import nothing_read
+from exporter.derive.gate.check_registration import CheckFunction
+from exporter.derive.gate.step_table import STEPS, Harm, Rule
+from exporter.derive.gate.step_verdicts import nothing_read
 from exporter.model.gate import Check
 
 _HEAD = """# What each step can lose
 
-<!-- Made by `python -m exporter.generated_docs` from exporter/derive/gate/harms.py. Do not edit. -->
+<!-- Made by `python -m exporter.generated_docs` from exporter/derive/gate/step_table.py. Do not edit. -->
 
 Each step of the migration has a gate. The gate opens when every check of the step has passed for the
 complete soak time. For each step, this page lists what the step does, what you lose if you take it too early,

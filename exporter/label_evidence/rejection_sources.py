@@ -16,10 +16,10 @@ from exporter.model.pages import Target
 from exporter.sources.access.request_settings import Access
 from exporter.sources.discovery.kubernetes import KubernetesSource
 from exporter.sources.http.fetcher import Fetcher
-from exporter.sources.log_files.loki import LokiSettings, LokiSource
-from exporter.sources.log_files.pods import Pod, PodLogSource
-from exporter.sources.log_files.source import FileSource
-from exporter.sources.log_files.tail import LogFiles
+from exporter.sources.logs.kubernetes_api import Pod, PodLogSource
+from exporter.sources.logs.loki import LokiSettings, LokiSource
+from exporter.sources.logs.source import FileSource
+from exporter.sources.logs.tail import LogFiles
 
 log = logger("kvmigration.rejections")
 Counts = Counter[tuple[str, str]]

@@ -61,22 +61,22 @@ class Reader:
 
     def __init__(self, ours: IsOwnProcess = no_process) -> None:
         self._ours = ours
-        self._memo: dict[bytes, str] = {}
+        self._cache: dict[bytes, str] = {}
 
     def label_of(self, line: bytes) -> str | None:
         """The rejected label; `None` for a line that is no rejection, or of one of our own pings."""
         at = line.find(WORD)
         start = line.rfind(b"from=")
         piece = line[max(0, at - 24) : start] if 0 <= at < start else b""
-        label = self._memo.get(piece) if piece else None
-        if label is None and piece and len(self._memo) >= MAX_MEMO:
+        label = self._cache.get(piece) if piece else None
+        if label is None and piece and len(self._cache) >= MAX_MEMO:
             # So many different labels that a new one is `other` anyway: not worth the reading.
             label = OTHER if line[max(0, at - 18) : at] in _DISCARDED else None
         elif label is None:
             found = decode_line(line)
             label = found.label if found else None
             if label is not None and piece and len(piece) < MAX_PIECE:
-                self._memo[piece] = label
+                self._cache[piece] = label
         if label is None:
             return None
         source = _FROM.match(line, start) if start >= 0 else None

@@ -15,17 +15,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from exporter.decode.formats.memo import Memo
+from exporter.decode.formats.member_cache import MemberCache
 from exporter.derive.comparison.collect import Cycle
 from exporter.derive.conclude import conclude
 from exporter.derive.gate.views_needed import are_views_needed
-from exporter.derive.history import History
+from exporter.derive.previous_cycle import History
 from exporter.log import logger
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Observation, Target
 from exporter.model.shard import Share
 from exporter.model.stores import StoreContent
-from exporter.polling.plan import Plan
+from exporter.polling.poll_input import Plan
 from exporter.polling.process_state import Memory, configurations
 from exporter.polling.rounds_in_cycle import (
     PATIENCE,
@@ -76,7 +76,7 @@ class Poller:
     history: History = field(default_factory=History)
     number: int = 0
     failures: int = 0
-    _memo: Memo = field(default_factory=Memo)
+    _cache: MemberCache = field(default_factory=MemberCache)
     _memories: dict[str, Memory] = field(default_factory=dict)
     _cycling: asyncio.Lock = field(default_factory=asyncio.Lock)
     _random: random.Random = field(default_factory=random.Random)
@@ -162,7 +162,7 @@ class Poller:
         return (targets, None) if plan.shards == 1 else share_out(targets, plan.shard, plan.shards)
 
     def _visits(self, targets: tuple[Target, ...], deadline: float) -> tuple[Visit, ...]:
-        self._memo.turn()
+        self._cache.turn()
         self._memories = {t.name: self._memories.get(t.name, Memory()) for t in targets}
         ha, allowance = self._ha_keys(), self.plan.allowance()
         ends = deadlines(deadline, self.plan.deadline(), len(targets))
@@ -174,7 +174,7 @@ class Poller:
                 deadline=end,
                 now=self.now,
                 jitter=self._jitter,
-                memo=self._memo,
+                cache=self._cache,
                 product=self.plan.product,
                 spending=Spending(allowance),
                 ha=ha,

@@ -16,7 +16,7 @@ from types import MappingProxyType
 import msgspec
 
 from exporter.config import Config
-from exporter.derive.history import FORGET_VANISHED, History, RingHistory
+from exporter.derive.previous_cycle import FORGET_VANISHED, History, RingHistory
 from exporter.log import logger
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import State

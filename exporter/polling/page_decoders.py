@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar, cast
 
-from exporter.decode.formats.memo import Memo
+from exporter.decode.formats.member_cache import MemberCache
 from exporter.decode.partition import decode_partition_ring
 from exporter.decode.ring import decode_ring
 from exporter.errors import DecodeError, FetchError
 from exporter.log import logger
 from exporter.model.pages import NOTICE, Answer, Outcome, Page, PartitionRing, Reason, Ring
-from exporter.polling.backoff import HEAVY
+from exporter.polling.costly_page_pauses import HEAVY
 from exporter.products.page_kinds import PAGE_KINDS, PageKind
 from exporter.sources.http.budget import Spending
 from exporter.sources.http.loop_fairness import Pace
@@ -39,9 +39,9 @@ def _decoder_of(kind: PageKind) -> Decoder:
 DECODERS = {kind.name: _decoder_of(kind) for kind in PAGE_KINDS}
 
 
-def ring_of(body: bytes, clock: float | None, *, memo: Memo) -> Ring | None:
+def ring_of(body: bytes, clock: float | None, *, cache: MemberCache) -> Ring | None:
     """A ring page."""
-    return decode_ring(body, clock=clock, packed=True, memo=memo)
+    return decode_ring(body, clock=clock, packed=True, cache=cache)
 
 
 def partition_ring_of(body: bytes, clock: float | None) -> PartitionRing | None:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from exporter.decode.earlier_tokens import TokenLists
 from exporter.decode.formats.metrics_page_map import Layout
-from exporter.decode.token_lists import TokenLists
 from exporter.model.pages import BuildInfo, Outcome, Page, ProcessConfig, Product
-from exporter.polling.backoff import Pauses
+from exporter.polling.costly_page_pauses import Pauses
 from exporter.sources.http.fetcher import Fetcher
 
 STARTING = 120.0  # seconds; rings of a process that starts come up one after the other

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from exporter.config import Config, Consul, Etcd, each_store
-from exporter.decode.formats.memo import Known
+from exporter.decode.formats.member_cache import EntryCache
 from exporter.decode.value import decode_value
 from exporter.model.entry import Tokens
 from exporter.model.facts import Snapshot
@@ -69,7 +69,7 @@ def _named(read: _Reader, name: str, store: Consul | Etcd) -> StoreReader:
     urls = (store.url,) if isinstance(store, Consul) else store.urls
     addresses = (*(urlsplit(url).netloc for url in urls), *store.known_as)
 
-    tokens: Known[Tokens] = Known(hashed=True)  # members keep theirs: readings share them
+    tokens: EntryCache[Tokens] = EntryCache(hashed=True)  # members keep theirs: readings share them
 
     async def named(deadline: float, used: frozenset[str]) -> StoreContent:
         tokens.turn()
@@ -93,9 +93,9 @@ def _used(snapshot: Snapshot | None) -> Iterable[str]:
         yield from (client.key for client in target.clients if client.key)
 
 
-def decoded(key: str, body: bytes, store: str, tokens: Known[Tokens] | None = None) -> Value | Undecoded:
+def decoded(key: str, body: bytes, store: str, tokens: EntryCache[Tokens] | None = None) -> Value | Undecoded:
     """Decode a value; one that is no ring is named as broken and costs only itself."""
     try:
-        return decode_value(key, body, packed=True, memo=tokens)
+        return decode_value(key, body, packed=True, cache=tokens)
     except Exception as error:
         return Undecoded(trouble_of(error, store=store, key=key))

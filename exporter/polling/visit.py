@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 
 from exporter.decode.build import decode_build
 from exporter.decode.config import decode_config
-from exporter.decode.formats.memo import Memo
+from exporter.decode.earlier_tokens import TokenLists
+from exporter.decode.formats.member_cache import MemberCache
 from exporter.decode.formats.metrics_page_map import Layout
 from exporter.decode.memberlist import decode_memberlist
 from exporter.decode.metrics import decode_metrics
-from exporter.decode.token_lists import TokenLists
 from exporter.decode.value import decode_value
 from exporter.model.pages import (
     GossipView,
@@ -35,7 +35,7 @@ from exporter.model.pages import (
     Target,
     Value,
 )
-from exporter.polling.backoff import Pauses
+from exporter.polling.costly_page_pauses import Pauses
 from exporter.polling.listed_keys import NOT_READ, is_elected, rings_listed
 from exporter.polling.page_decoders import DECODERS, PageDecoder, partition_ring_of, ring_of
 from exporter.polling.process_state import Memory, RarePage, TokenRead, ending, fails_anew
@@ -73,7 +73,7 @@ class Visit:
     deadline: float
     now: Callable[[], float]
     jitter: Callable[[], float]  # 0.8 to 1.2
-    memo: Memo
+    cache: MemberCache
     product: Product = Product.UNKNOWN  # as configured
     spending: Spending = field(default_factory=Spending)
     ha: HaKeys = field(default_factory=HaKeys)  # the entries' names by all processes' pages
@@ -256,7 +256,7 @@ class Visit:
         """A ring page; a large one without its tokens, where it showed them not long ago. Its size stays that
         with tokens: the turns go by it.
         """
-        decode, known = partial(ring_of, memo=self.memo), self.memory.tokens_of(path, self.now())
+        decode, known = partial(ring_of, cache=self.cache), self.memory.tokens_of(path, self.now())
         if known is not None and known.lists is not None:
             read = await self._page(path, decode, HTML)
             ring = known.lists.filled(read.value) if read.value is not None else None
@@ -274,7 +274,7 @@ class Visit:
         """
         self.memory.tokens.pop(path, None)
         if (size := self._sizes[path]) > LARGE:
-            shown, due = self.memo.token_lists.of(ring), self.now() + READ_TOKENS_AGAIN * self.jitter()
+            shown, due = self.cache.token_lists.of(ring), self.now() + READ_TOKENS_AGAIN * self.jitter()
             self.memory.tokens[path] = TokenRead(due, size, None if shown is earlier else shown)
 
     async def _read_others(self, when: Round) -> None:
@@ -319,7 +319,7 @@ class Visit:
         """Third round: its member list and its keys."""
         self._elected = None
         self.gossip = await self._page(
-            "/memberlist", lambda body, _: decode_memberlist(body, self.memo, self.ha), accept=JSON
+            "/memberlist", lambda body, _: decode_memberlist(body, self.cache, self.ha), accept=JSON
         )
 
     def elected(self) -> frozenset[str]:
@@ -365,7 +365,7 @@ class Visit:
         page = self.values[key] = await self._decoder.page(
             "/memberlist?downloadKey",
             answer,
-            lambda body, _: decode_value(key, body, packed=True, memo=self.memo),
+            lambda body, _: decode_value(key, body, packed=True, cache=self.cache),
         )
         self.memory.pauses.learn(place, page, answer.received, self.now())
         return len(answer.body)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import promql_parser as p
 
-from alerts import shards
+from alerts import shard_rules
 from exporter.expose import catalogue, shard_catalogue
 from exporter.expose.shard_catalogue import (
     ABSENT,
@@ -28,17 +28,17 @@ RECORDED = {
     ABSENT: frozenset({"member"}),
     ORPHANED_MEMBERS: frozenset({"key", "ring", "member"}),
     UNMET: frozenset({"key"}),
-    shards.FAILING: frozenset({"check"}),
-    shards.OPEN_QUESTION: frozenset({"check"}),
-    shards.OPEN_OF_KEYS: frozenset({"migration", "check"}),
-    shards.LOWEST: frozenset({"migration", "step", "check"}),
-    shards.ELSEWHERE: frozenset({"migration", "check"}),
+    shard_rules.FAILING: frozenset({"check"}),
+    shard_rules.OPEN_QUESTION: frozenset({"check"}),
+    shard_rules.OPEN_OF_KEYS: frozenset({"migration", "check"}),
+    shard_rules.LOWEST: frozenset({"migration", "step", "check"}),
+    shard_rules.ELSEWHERE: frozenset({"migration", "check"}),
     UNBROKEN: frozenset({"migration", "step"}),
     HELD: frozenset({"migration", "step"}),
-    shards.OPEN_OF_KEYS: frozenset({"migration", "check"}),
-    shards.LOWEST: frozenset({"migration", "step", "check"}),
-    shards.MOVING: frozenset({"migration", "serves", "phase"}),
-    shards.EARLIEST: frozenset({"migration"}),
+    shard_rules.OPEN_OF_KEYS: frozenset({"migration", "check"}),
+    shard_rules.LOWEST: frozenset({"migration", "step", "check"}),
+    shard_rules.MOVING: frozenset({"migration", "serves", "phase"}),
+    shard_rules.EARLIEST: frozenset({"migration"}),
 }
 """Labels of what the rules that join shards record for themselves, besides the fleet's."""
 SET_OPERATORS = {"and", "unless"}

@@ -18,12 +18,12 @@ import pytest
 
 from alerts.registry import ALERTS
 from dashboards.fault_queries import faults
-from dashboards.options import Options
+from dashboards.installation_settings import Options
 from dashboards.preview.prometheus_client import filled
 from dashboards.queries import Queries
 from exporter.derive.conclude import conclude
 from exporter.derive.gate.causes import CAUSES
-from exporter.derive.history import History
+from exporter.derive.previous_cycle import History
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Verdict
 from tests.alerts import promtool

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from alerts.alertmanager import RANKS
-from alerts.causes import SAME_FAULT, effects, kept, memory
+from alerts.inhibitions import SAME_FAULT, effects, kept, memory
 from alerts.registry import ALERTS, NAMES
 from alerts.rule import Alert, Severity
 from tests import real_servers

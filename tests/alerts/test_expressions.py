@@ -10,11 +10,11 @@ import pytest
 
 from alerts.registry import ALERTS, NAMES
 from alerts.rule import Alert, Options, Record
-from alerts.shards import SHARD_RECORDS
-from alerts.shards_across import FAILS, NOT_KNOWN, NOT_KNOWN_OF_KEYS
-from exporter.cli.source import check_prometheus
-from exporter.derive.gate.harms import STEPS
-from exporter.derive.gate.steps import nothing_read
+from alerts.shard_queries import FAILS, NOT_KNOWN, NOT_KNOWN_OF_KEYS
+from alerts.shard_rules import SHARD_RECORDS
+from exporter.cli.source import gate_from_prometheus
+from exporter.derive.gate.step_table import STEPS
+from exporter.derive.gate.step_verdicts import nothing_read
 from exporter.expose import catalogue, shard_catalogue
 from exporter.expose.shard_catalogue import UNBROKEN
 from tests.alerts import promql
@@ -113,7 +113,7 @@ def test_a_rule_reads_only_what_those_before_it_recorded() -> None:
 
 def test_every_recording_rule_is_read_or_gives_what_one_exporter_shows() -> None:
     """By an alert, a board, another rule or `check --prometheus`."""
-    text = inspect.getsource(check_prometheus)
+    text = inspect.getsource(gate_from_prometheus)
     by_check = {str(getattr(shard_catalogue, name)) for name in re.findall(r"\bs\.([A-Z]+)\b", text)}
     asked = " ".join([*expressions(), *(query.expr for query in queries())])
     recorded = {record.name for record in SHARD_RECORDS} - catalogue.by_name.keys() - by_check

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from alerts import __main__ as command
-from alerts.groups.loki import LABEL, LINE
+from alerts.groups.loki_ruler import LABEL, LINE
 from alerts.promql import duration
 from alerts.registry import ALERTS
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import promql_parser
 import pytest
 
-from alerts.causes import kept
+from alerts.inhibitions import kept
 from alerts.registry import ALERTS, GROUPS, NAMES
-from alerts.shards import SHARD_RECORDS
+from alerts.shard_rules import SHARD_RECORDS
 from exporter.cli import arguments
-from exporter.derive.gate import coverage, harms, steps
+from exporter.derive.gate import coverage, step_table, step_verdicts
 from exporter.expose import catalogue, shard_catalogue
 from exporter.expose.api import openapi
 from exporter.expose.api.handlers import ROUTES
@@ -33,7 +33,9 @@ COMPONENTS = {
 KNOWN = {
     *catalogue.by_name, *shard_catalogue.by_name, *(record.name for record in SHARD_RECORDS),
 }  # fmt: skip
-CHECKS = {check.id for step in harms.NAMES for check in steps.blank(step).checks} | set(coverage.RESTS_ON)
+CHECKS = {check.id for step in step_table.NAMES for check in step_verdicts.blank(step).checks} | set(
+    coverage.RESTS_ON
+)
 SERVER = "http://127.0.0.1:9895"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -111,7 +113,7 @@ def accept(words: list[str]) -> None:
     """The real parser takes it, and a step that is named is one."""
     said: argparse.Namespace = arguments.parser().parse_args(words)
     if words[0] == "check":
-        assert said.step in {rule.name for rule in harms.STEPS}, words
+        assert said.step in {rule.name for rule in step_table.STEPS}, words
 
 
 def reachable(url: str) -> bool:

@@ -18,10 +18,10 @@ from exporter.cli.arguments import run as main
 from exporter.cli.diff import DIFFERENT, EQUAL, UNKNOWN, status_of
 from exporter.cli.terminal.diff_table import counts
 from exporter.derive.comparison.key_input import KeyInput, View, view
-from exporter.derive.history import RingHistory, Watched
 from exporter.derive.identity.member_processes import Owners
-from exporter.derive.kv_key import CycleContext, judge_key
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
+from exporter.derive.key_judgement import CycleContext, judge_key
+from exporter.derive.previous_cycle import RingHistory, Watched
 from exporter.expose.api.answers import ring_out
 from exporter.expose.api.shapes import DifferenceOut, RingDetailOut
 from exporter.model.entry import Member, State

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from exporter.cli.init import configuration, init, lacks, survey_of
-from exporter.cli.source.survey import Survey, _candidates, missing_of, parted, resolved_seeds
+from exporter.cli.source.cluster_from_addresses import Survey, _candidates, missing_of, parted, resolved_seeds
 from exporter.config import load, load_text
 from exporter.demo import Demo, DemoSettings
 from exporter.errors import UsageError

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exporter.cli.source.estimate import estimate, report, series_of
+from exporter.cli.source.series_estimate import estimate, report, series_of
 from exporter.cli.validate import validate
 from exporter.config import load, load_text
-from exporter.derive.gate.harms import STEPS
+from exporter.derive.gate.step_table import STEPS
 from exporter.errors import UsageError
 from exporter.expose import catalogue
 from exporter.model.migration import FIXED, Migration

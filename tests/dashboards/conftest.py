@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from dashboards.preview.prometheus_client import Prometheus, QueryError
-from dashboards.preview.server import backfilled, running
+from dashboards.preview.temporary_prometheus import backfilled, running
 from tests.dashboards.synthetic import exposition, line, samples
 
 LABELS = {"cluster": "prod", "namespace": "mimir", "job": "kvmigration", "instance": "exporter:9895"}

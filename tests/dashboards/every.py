@@ -11,7 +11,7 @@ import promql_parser
 
 from dashboards.build import boards
 from dashboards.fields import Json
-from dashboards.options import Options
+from dashboards.installation_settings import Options
 from dashboards.preview.prometheus_client import filled, values_of
 
 BOARDS: Mapping[str, Json] = boards(Options())

@@ -12,7 +12,7 @@ import pytest
 
 from dashboards.__main__ import run
 from dashboards.build import BUILT, boards, differences, files, write
-from dashboards.options import Options
+from dashboards.installation_settings import Options
 from exporter.errors import ConfigError
 from tests.dashboards.every import queries
 

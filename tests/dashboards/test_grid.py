@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from dashboards.fields import Json
+from dashboards.installation_settings import Options
 from dashboards.layout import COLUMNS, FIRST_SCREEN, band, panel_id
-from dashboards.options import Options
+from dashboards.panel_specifications import Ask, Show
 from dashboards.panels import House
-from dashboards.shows import Ask, Show
 from exporter.errors import ConfigError
 from tests.dashboards.every import BOARDS, panels
 

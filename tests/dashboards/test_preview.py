@@ -9,7 +9,6 @@ from PIL import Image
 
 from dashboards.preview.__main__ import run
 from dashboards.preview.draw import asked
-from dashboards.preview.frames import table
 from dashboards.preview.prometheus_client import (
     Prometheus,
     QueryError,
@@ -20,6 +19,7 @@ from dashboards.preview.prometheus_client import (
     seconds,
     values_of,
 )
+from dashboards.preview.tables import table
 from dashboards.preview.value_display import measured
 from tests.dashboards.conftest import Running
 from tests.dashboards.every import BOARDS, panels

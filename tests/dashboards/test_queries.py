@@ -8,7 +8,7 @@ import promql_parser
 import pytest
 
 from dashboards.component_metrics import ANY_PREFIX, EXACT, PROMETHEUS
-from dashboards.options import Options
+from dashboards.installation_settings import Options
 from dashboards.queries import Queries
 from exporter.expose import catalogue
 from exporter.expose.shard_catalogue import COMPLETE, SHARDS

@@ -16,9 +16,9 @@ from collections.abc import Iterator
 import pytest
 
 from dashboards.frame import OVERVIEW
+from dashboards.preview.demo_migration import INTERVAL, Stretch, Walk, script, walked
 from dashboards.preview.prometheus_client import Window, filled, values_of
-from dashboards.preview.server import backfilled
-from dashboards.preview.walk import INTERVAL, Stretch, Walk, script, walked
+from dashboards.preview.temporary_prometheus import backfilled
 from exporter.demo import FAULTS
 from exporter.model.pages import Phase
 from tests.dashboards.conftest import Running, prometheus_over

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.decode.formats.memo import Memo
+from exporter.decode.formats.member_cache import MemberCache
 from exporter.decode.memberlist import decode_memberlist
 from exporter.errors import DecodeError
 from exporter.model.pages import GossipKey, GossipMember, GossipState
@@ -156,15 +156,15 @@ AFTERWARDS = {
 
 @pytest.mark.parametrize("case", AFTERWARDS)
 def test_a_list_that_was_read_before_changes_what_a_page_costs_and_never_what_it_says(case: str) -> None:
-    memo = Memo()
+    cache = MemberCache()
     for body in (READ, AFTERWARDS[case], AFTERWARDS[case], READ):
         try:
             expected = decode_memberlist(body)
         except DecodeError:
             with pytest.raises(DecodeError):
-                decode_memberlist(body, memo)
+                decode_memberlist(body, cache)
         else:
-            assert decode_memberlist(body, memo) == expected
+            assert decode_memberlist(body, cache) == expected
 
 
 def test_long_lists_of_messages_are_passed_over_however_they_look() -> None:

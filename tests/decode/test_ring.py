@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.decode.formats import bounds
-from exporter.decode.formats.memo import Memo
+from exporter.decode.formats.member_cache import MemberCache
 from exporter.decode.ring import decode_ring
 from exporter.errors import DecodeError
 from exporter.model.entry import Member, State, Tokens
@@ -239,4 +239,4 @@ def test_a_json_of_very_many_members_is_refused_before_it_is_built() -> None:
 ])  # fmt: skip
 def test_a_page_beyond_any_ring_is_refused_before_anything_is_made_of_it(body: bytes, what: str) -> None:
     with pytest.raises(DecodeError, match=what):
-        decode_ring(body, packed=True, memo=Memo())
+        decode_ring(body, packed=True, cache=MemberCache())

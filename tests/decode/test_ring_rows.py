@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.decode import ring
-from exporter.decode.formats.memo import Memo
+from exporter.decode.formats.member_cache import MemberCache
 from exporter.decode.ring import decode_ring
 from exporter.errors import DecodeError
 from exporter.products.ring_pages import RING_PAGES
@@ -18,9 +18,9 @@ from tests.decode.recorded import answers
 CLOCK = 1_795_223_000.0
 
 
-def result(body: bytes, memo: Memo | None = None) -> object:
+def result(body: bytes, cache: MemberCache | None = None) -> object:
     try:
-        return decode_ring(body, clock=CLOCK, memo=memo)
+        return decode_ring(body, clock=CLOCK, cache=cache)
     except DecodeError as error:
         return str(error)
 
@@ -30,11 +30,11 @@ def test_every_recorded_page_is_the_same_from_remembered_rows(
 ) -> None:
     paths = {page.path for page in RING_PAGES if not page.partitions}
     pages = [a for a in answers(shared) if a.path in paths and a.body.lstrip().startswith(b"<")]
-    memo, expected = Memo(), [result(page.body) for page in pages]
-    assert [result(page.body, memo) for page in pages] == expected
+    cache, expected = MemberCache(), [result(page.body) for page in pages]
+    assert [result(page.body, cache) for page in pages] == expected
     slow = []
     monkeypatch.setattr(ring, "_from_html", lambda body, clock: slow.append(body) or _never(body, clock))
-    found = [result(page.body, memo) for page in pages]
+    found = [result(page.body, cache) for page in pages]
     fast = [number for number, page in enumerate(pages) if page.body not in slow]
     assert [found[number] for number in fast] == [expected[number] for number in fast]
     assert len(fast) > 50
@@ -78,13 +78,13 @@ pages = st.builds(
 
 @given(st.lists(pages, min_size=1, max_size=6))
 def test_whatever_pages_come_one_after_another_each_is_read_as_without(shown: list[bytes]) -> None:
-    memo = Memo()
+    cache = MemberCache()
     for body in (*shown, *shown):
-        assert result(body, memo) == result(body)
+        assert result(body, cache) == result(body)
 
 
 @given(st.binary(max_size=120), st.binary(max_size=120))
 def test_bytes_that_are_no_page_are_refused_alike(first: bytes, second: bytes) -> None:
-    memo = Memo()
+    cache = MemberCache()
     for body in (b"<" + first, b"<tr" + second + b"</html>", b"<" + first):
-        assert result(body, memo) == result(body)
+        assert result(body, cache) == result(body)

@@ -8,9 +8,9 @@ from typing import Any
 
 from exporter.derive.comparison.collect import Cycle
 from exporter.derive.conclude import conclude
-from exporter.derive.history import History
-from exporter.derive.limits import Rules
-from exporter.expose.wording.snapshots import worded
+from exporter.derive.judging_rules import Rules
+from exporter.derive.previous_cycle import History
+from exporter.expose.wording.worded_snapshot import worded
 from exporter.model.entry import Member, Replica, State, Tokens
 from exporter.model.facts import KeyFacts, Snapshot
 from exporter.model.gate import Step

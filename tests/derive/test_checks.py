@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from exporter.derive.gate.harms import NAMES
-from exporter.derive.gate.steps import NEED_TWO_CYCLES
-from exporter.derive.limits import Rules
+from exporter.derive.gate.step_table import NAMES
+from exporter.derive.gate.step_verdicts import NEED_TWO_CYCLES
+from exporter.derive.judging_rules import Rules
 from exporter.model.gate import Check
 from tests.derive.build import Fleet, client
 

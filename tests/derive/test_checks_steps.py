@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
 from exporter.model.culprits import Looked, LookedKind
 from exporter.model.entry import State
 from exporter.model.facts import Snapshot

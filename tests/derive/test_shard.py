@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.gate.harms import NAMES
-from exporter.derive.limits import Rules
+from exporter.derive.gate.step_table import NAMES
+from exporter.derive.judging_rules import Rules
 from exporter.derive.shard import MAX_DIGESTS
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Phase
@@ -324,7 +324,7 @@ SEED = """
 import re, sys
 from exporter.config import load_text
 from exporter.derive.shard import _digest
-from exporter.derive.limits import written
+from exporter.derive.judging_rules import written
 from exporter.wiring import rules_of
 rings = "rings: [{path: /ring, key: collectors/ring, ring: ingester}, {path: /ruler/ring, key: rulers/ring}]"
 gossip = f"gossip: {{expected_members: ['{sys.argv[1]}']}}"

@@ -19,8 +19,8 @@ import yaml
 from exporter.config import load_text
 from exporter.derive.comparison.collect import Cycle
 from exporter.derive.conclude import Words, conclude
-from exporter.derive.history import History
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
+from exporter.derive.previous_cycle import History
 from exporter.model.facts import Snapshot
 from exporter.wiring import one_cycle
 from tests.conftest import ROOT

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exporter.derive.comparison.collect import Cycle
-from exporter.derive.gate.checks.old_group_paths import UNSHIPPED
-from exporter.derive.limits import Rules
+from exporter.derive.gate.checks.read_write_retirement import UNSHIPPED
+from exporter.derive.judging_rules import Rules
 from exporter.model.entry import Member, Partition, PartitionState, Replica, State, Tokens
 from exporter.model.pages import (
     GossipKey,
@@ -163,7 +163,7 @@ class Cluster:
         return Member(one.name, at, one.state, zone, last, one.registered, False, tokens)
 
     def values(self, now: float, lag: float = 0.0) -> dict[str, Value]:
-        """Everything that the store the clients write to holds; made once a cycle, as a memo has it."""
+        """Everything that the store the clients write to holds; made once a cycle, as a cache has it."""
         made = self._values.get((now, lag))
         return made or self._values.setdefault((now, lag), self._made(now, lag))
 

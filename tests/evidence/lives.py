@@ -14,8 +14,8 @@ from typing import TypeVar
 
 from exporter.derive.comparison.collect import Cycle
 from exporter.derive.conclude import conclude
-from exporter.derive.history import History
-from exporter.derive.limits import DEFAULT_PERIOD
+from exporter.derive.judging_rules import DEFAULT_PERIOD
+from exporter.derive.previous_cycle import History
 from exporter.model.gate import Step
 from exporter.model.pages import GossipView, Observation, Outcome, Page, ProcessConfig, Reason
 from tests.evidence.clusters import NOW, Cluster, Running

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
 from exporter.model.pages import Phase, Product
 from tests.evidence.clusters import NOW, Cluster, Running
 from tests.evidence.product_rings import KINDS, VERSIONS, C

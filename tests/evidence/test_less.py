@@ -10,7 +10,7 @@ from collections import defaultdict
 import pytest
 
 from exporter.derive.conclude import conclude
-from exporter.derive.history import History
+from exporter.derive.previous_cycle import History
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Verdict
 from tests.conftest import free_base_port

@@ -12,7 +12,7 @@ import random
 
 import pytest
 
-from exporter.derive.gate.harms import NAMES
+from exporter.derive.gate.step_table import NAMES
 from exporter.model.migration import HA_TRACKER
 from exporter.model.pages import Product
 from tests.evidence.faults import OF_TRACKER

@@ -12,7 +12,7 @@ import pytest
 
 from exporter.derive.conclude import conclude
 from exporter.derive.gossip.gossip_clusters import SPREADS
-from exporter.derive.history import History
+from exporter.derive.previous_cycle import History
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Verdict
 from exporter.model.pages import Phase

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from exporter.derive.conclude import conclude
-from exporter.derive.history import History
+from exporter.derive.previous_cycle import History
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Step, Verdict
 from exporter.model.migration import STORE

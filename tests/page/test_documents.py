@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from exporter.cli.explain import topics
-from exporter.derive.gate.check import Registered
-from exporter.derive.gate.harms import STEPS
+from exporter.derive.gate.check_registration import Registered
+from exporter.derive.gate.step_table import STEPS
 from exporter.expose.web.documents import body, documents, images, place
 from tests.page.conftest import Look
 from tools.stage import Served

@@ -20,7 +20,7 @@ SHOWN = {
     "lag": (".keys tr.bad", "equal, but late"),
     "crash": (".danger", "1 of 4 processes do not answer"),
     "foreign-label": (".danger", "Gossip is split into 2 clusters"),
-    "conjoined": (".cluster.stranger", "tempo-ingester-0"),
+    "conjoined": (".cluster.unknown", "tempo-ingester-0"),
     "split": (".clusters", "Cluster 2"),
     "token-conflict": (".keys tr.bad", "token conflict"),
     "store-down": (".facts", "refused"),

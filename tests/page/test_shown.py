@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.expose.lag_history import KEYS, POINTS, LagHistory
-from exporter.expose.web import go_no_go, key_page, key_rows, phases, sparkline, words
+from exporter.expose.web import go_no_go, key_page, key_rows, overview, sparkline, words
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import KeyFacts, Snapshot
 from exporter.model.gate import Check, Step, Verdict
@@ -205,7 +205,7 @@ def test_members_are_side_by_side_even_where_the_list_of_differences_was_cut_sho
 
 
 def test_components_stand_where_their_writing_clients_are() -> None:
-    found = {s.phase: s for s in phases.stations(snapshots.rich())}
+    found = {s.phase: s for s in overview.stations(snapshots.rich())}
     ingester = {name: [(p.component, p.clients, p.of) for p in s.components] for name, s in found.items()}
     assert ingester["multi"] == [("ingester", 2, 5)]
     assert ingester["mirroring"] == [("ingester", 2, 5)]

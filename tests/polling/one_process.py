@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from exporter.decode.formats.memo import Memo
+from exporter.decode.formats.member_cache import MemberCache
 from exporter.model.pages import Answer, Observation, Outcome, Product, Reason, Target
 from exporter.polling.process_state import Memory
 from exporter.polling.visit import Visit
@@ -33,7 +33,7 @@ class OneProcess:
     accepted: list[str] = field(default_factory=list)  # of the ring pages
     memory: Memory = field(default_factory=Memory)
     pace: Pace = field(default_factory=Pace)
-    memo: Memo = field(default_factory=Memo)
+    cache: MemberCache = field(default_factory=MemberCache)
 
     async def get(self, _: Target, path: str, *, accept: str = "", **__: Any) -> Answer:
         self.asked.append(path)
@@ -65,7 +65,7 @@ class OneProcess:
             1e9,
             lambda: self.now,
             lambda: 1.0,
-            self.memo,
+            self.cache,
             self.product,
         )
 

@@ -8,13 +8,13 @@ from functools import partial
 import pytest
 
 from exporter.decode.value import decode_value
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
 from exporter.model.entry import State
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Outcome, Value
 from exporter.model.stores import StoreContent
 from exporter.polling.cycle import Poller
-from exporter.polling.plan import Plan
+from exporter.polling.poll_input import Plan
 from exporter.polling.stores import decoded
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
 from exporter.sources.stores.bounded_entries import Collected

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from exporter.config import load_text
-from exporter.derive.history import (
+from exporter.derive.previous_cycle import (
     FORGET_LOST,
     FORGET_VANISHED,
     History,
@@ -37,7 +37,7 @@ from tests.derive.ring.test_partitions import RING as PARTITIONS
 from tests.derive.ring.test_partitions import changed
 from tests.derive.store.test_store_identity import OLD, REPLACED, SAME
 from tests.derive.test_checks_steps import LAST, fleet_with
-from tests.derive.test_history import facts, ring
+from tests.derive.test_previous_cycle import facts, ring
 
 ALL = Watched(frozenset(f"p-{number}" for number in range(20)))
 STEP = "decommission-store"

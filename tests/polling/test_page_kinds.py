@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.derive.process import pages_of
+from exporter.derive.process_judgement import pages_of
 from exporter.errors import DecodeError
 from exporter.model.pages import Outcome, Product, Reason
 from exporter.polling.page_decoders import DECODERS

@@ -20,7 +20,7 @@ from exporter.sources.discovery.kubernetes import KubernetesSource
 from exporter.sources.discovery.pods import continues_at, objects_in
 from exporter.sources.discovery.target_lists import read_json
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
-from exporter.sources.log_files import loki
+from exporter.sources.logs import loki
 from tests.sources.serving import serving
 
 PAGE = "/metrics"

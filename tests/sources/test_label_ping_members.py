@@ -12,8 +12,8 @@ import yaml
 
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
-from exporter.label_evidence import label_probe
-from exporter.label_evidence.label_probe import Probing
+from exporter.label_evidence import ping_rounds
+from exporter.label_evidence.ping_rounds import Probing
 from exporter.model.pages import Phase
 from exporter.sources import label_ping
 from exporter.wiring import Watch
@@ -169,6 +169,6 @@ async def test_members_that_hang_do_not_hold_the_cycle_up(monkeypatch: pytest.Mo
         return None
 
     monkeypatch.setattr(label_ping, "_exchange", hang)
-    monkeypatch.setattr(label_probe, "SECONDS", 0.1)
+    monkeypatch.setattr(ping_rounds, "SECONDS", 0.1)
     async with watching() as (_, watch, _clock):
         assert accepted(await looked(watch), "own") == []

@@ -47,7 +47,7 @@ def test_rooms_that_import_one_another_are_named() -> None:
 
 
 def test_another_import_is_another_picture(tmp_path: Path) -> None:
-    for name, text in {"limits": "", "ring": "import exporter.derive.limits", "store": ""}.items():
+    for name, text in {"limits": "", "ring": "import exporter.derive.judging_rules", "store": ""}.items():
         path = tmp_path / "exporter" / "derive" / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

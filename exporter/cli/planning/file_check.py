@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from exporter.cli.planning.edited_file import SWITCH, EditedFile, Tree, at, scalar, stores
+from exporter.cli.planning.edited_file_reader import SWITCH, EditedFile, Tree, at, scalar, stores
 from exporter.expose.plan.shapes import ChangeOut, PlanOut, RingNowOut
 from exporter.expose.plan.snippets import FILL_IN
 from exporter.expose.wording.planning.edited_files import Fault, sentence

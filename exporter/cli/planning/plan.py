@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from exporter.cli.planning.edited_file import read
+from exporter.cli.planning.edited_file_reader import read
 from exporter.cli.planning.file_check import faults, unreached
 from exporter.cli.source.docs_option import add_docs
 from exporter.cli.source.snapshot_source import add_source, look_from

@@ -16,11 +16,11 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from exporter import __version__
+from exporter.cli.source.cluster_from_addresses import checked_url, missing_of, names_of, survey_of
 from exporter.cli.source.server_api import Server, checked_server, session
-from exporter.cli.source.survey import checked_url, missing_of, names_of, survey_of
 from exporter.config import Config, HttpClient, load, load_as, load_text
 from exporter.config.docs_address import documented
-from exporter.config.shard_choice import unsharded
+from exporter.config.shard_override import unsharded
 from exporter.config.units import parse_duration
 from exporter.derive.planning.plan import plans_of
 from exporter.derive.planning.timeline import advanced

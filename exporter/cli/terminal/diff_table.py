@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from exporter.cli.terminal.safe_text import plain
-from exporter.derive.limits import DEFAULT_PERIOD
+from exporter.derive.judging_rules import DEFAULT_PERIOD
 from exporter.expose.api.shapes import DifferenceOut, RingDetailOut, SecondaryOut
 from exporter.expose.wording import lists
 from exporter.products.ring_pages import HA_KEY

@@ -13,8 +13,8 @@ from exporter.cli.terminal.safe_text import plain, wrapped
 from exporter.expose.api.shapes import CheckOut, StepOut
 from exporter.expose.wording import checks as wording
 from exporter.expose.wording import headlines
+from exporter.expose.wording.check_evidence import oldest_views
 from exporter.expose.wording.lists import first
-from exporter.expose.wording.looked import oldest_views
 
 SHOWN: Final = 10
 # As a person reads the API's verdicts; in this order.

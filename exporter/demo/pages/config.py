@@ -5,11 +5,11 @@ from __future__ import annotations
 from exporter.demo.pages import go_format
 from exporter.demo.pages.answer import Reply, text
 from exporter.demo.pages.go_format import YamlValue
-from exporter.demo.simulation import read_write_mode
+from exporter.demo.simulation import read_write_migration
 from exporter.demo.simulation.cluster import Cluster
+from exporter.demo.simulation.demo_settings import READ_WRITE
 from exporter.demo.simulation.process import Process
 from exporter.demo.simulation.products import HA
-from exporter.demo.simulation.settings import READ_WRITE
 
 Block = dict[str, YamlValue]
 FRONTEND = "dns:///mimir-query-frontend.demo.svc.cluster.local:9095"
@@ -190,7 +190,7 @@ def _seeds(cluster: Cluster) -> list[Process]:
     there = cluster.deployed_now()
     if cluster.settings.moves(READ_WRITE):
         there.sort(key=lambda one: one.spec.zone, reverse=True)
-        there.sort(key=lambda one: read_write_mode.is_old(cluster, one))
+        there.sort(key=lambda one: read_write_migration.is_old(cluster, one))
     return there[:2]
 
 

@@ -11,7 +11,7 @@ from exporter.demo.pages.answer import Reply
 from exporter.demo.pages.memberlist import health
 from exporter.demo.pages.ring import is_unhealthy
 from exporter.demo.pages.status import GO_VERSION, REVISION, version
-from exporter.demo.simulation import ha_tracker, read_write_mode
+from exporter.demo.simulation import ha_tracker, read_write_migration
 from exporter.demo.simulation.cluster import Cluster
 from exporter.demo.simulation.gossip import GossipCopy
 from exporter.demo.simulation.process import Client, Process
@@ -112,7 +112,7 @@ def _process(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
     about = "Start time of the process since unix epoch in seconds."
     yield _family("process_start_time_seconds", "gauge", about, [({}, started)])
     yield _traffic(cluster, process)
-    if product == "mimir" and read_write_mode.keeps_ring(process.spec.role, RING):
+    if product == "mimir" and read_write_migration.keeps_ring(process.spec.role, RING):
         yield from _blocks(cluster, process)
 
 
@@ -135,8 +135,8 @@ def _traffic(cluster: Cluster, process: Process) -> tuple[str, str]:
     """Requests by route, as many as a steady load makes: enough to show how traffic moves."""
     component = process.spec.role.component
     reads, writes = (
-        int(read_write_mode.asked(cluster, process, what) * RATE)
-        for what in (read_write_mode.READS, read_write_mode.WRITES)
+        int(read_write_migration.asked(cluster, process, what) * RATE)
+        for what in (read_write_migration.READS, read_write_migration.WRITES)
     )
     routes = {
         "all": (

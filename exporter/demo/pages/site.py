@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from exporter.demo.pages import config, memberlist, metrics, status
+from exporter.demo.pages import config, ha_tracker, memberlist, metrics, runtime_config, status
 from exporter.demo.pages.answer import NOT_FOUND, Reply, text
 from exporter.demo.pages.ring import RingPages
 from exporter.demo.simulation.cluster import Cluster
 from exporter.demo.simulation.process import Process
 
 BUILD_PATHS = frozenset(f"{head}/api/v1/status/buildinfo" for head in ("", "/prometheus", "/loki"))
-_WITH_MODE = {"/config": config.reply, "/runtime_config": status.runtime}
+_WITH_MODE = {"/config": config.reply, "/runtime_config": runtime_config.reply}
 _PLAIN = {
     "/": status.index,
     "/metrics": metrics.reply,
@@ -49,7 +49,7 @@ class Site:
         if path == "/memberlist":
             return memberlist.reply(cluster, process, query, as_json=as_json)
         if path == "/distributor/ha_tracker":
-            return status.ha_tracker(cluster, process, as_json=as_json)
+            return ha_tracker.reply(cluster, process, as_json=as_json)
         if path in _WITH_MODE:
             return _WITH_MODE[path](cluster, process, diff=query.get("mode") == "diff")
         return _PLAIN[path](cluster, process) if path in _PLAIN else NOT_FOUND

@@ -13,13 +13,13 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from exporter.demo.simulation import faults, ha_tracker, read_write_mode, ring_membership, walk
+from exporter.demo.simulation import faults, ha_tracker, phase_changes, read_write_migration, ring_membership
+from exporter.demo.simulation.demo_settings import EPOCH, DemoSettings
 from exporter.demo.simulation.gossip import Gossip, GossipCopy, Peer
 from exporter.demo.simulation.kv import Writer
 from exporter.demo.simulation.process import MODES, Addresses, Client, Process
 from exporter.demo.simulation.products import HA, processes_of
 from exporter.demo.simulation.ring_values import Value
-from exporter.demo.simulation.settings import EPOCH, DemoSettings
 from exporter.demo.simulation.store import ExternalStore
 from exporter.model.pages import Phase
 
@@ -48,12 +48,14 @@ class Cluster:
         self.gossip = Gossip()
         self.faults: set[str] = set()
         self.victims: dict[str, str] = {}
-        self.phases = walk.begin(settings)
+        self.phases = phase_changes.begin(settings)
         self.blocks_left: dict[str, Phase] = {}  # keys with a block that is not switched yet, and their phase
         self.label_stage = 0
         self.mode_stage = 0  # of the read-write migration
-        old = read_write_mode.leaving(self)
-        self.routes = [(self.now, what, old) for what in (read_write_mode.READS, read_write_mode.WRITES)]
+        old = read_write_migration.leaving(self)
+        self.routes = [
+            (self.now, what, old) for what in (read_write_migration.READS, read_write_migration.WRITES)
+        ]
         self.dangers: list[str] = []
         self.logs: deque[tuple[float, int, str, str, Mapping[str, str]]] = deque(maxlen=LOG_LINES_KEPT)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -65,7 +67,7 @@ class Cluster:
             Process(spec, number, place, settings.seed, label=settings.gossip_label)
             for number, (spec, place) in enumerate(zip(specs, places, strict=True))
         )
-        self.deployed = read_write_mode.begins_deployed(self)
+        self.deployed = read_write_migration.begins_deployed(self)
         for process in self.processes:
             if process.name in self.deployed:
                 self.start(process)
@@ -74,7 +76,7 @@ class Cluster:
         for fault in settings.faults:
             self.set_fault(fault, on=True)
         if not settings.hold:
-            self.after(settings.walk_pause, partial(walk.go_on, self))
+            self.after(settings.walk_pause, partial(phase_changes.go_on, self))
 
     # The clock.
 
@@ -109,30 +111,30 @@ class Cluster:
     @property
     def phase(self) -> Phase:
         """The phase of what moves now; memberlist where no KV client does."""
-        return walk.cluster_phase(self)
+        return phase_changes.cluster_phase(self)
 
     def set_phase(self, phase: Phase) -> None:
         """Begin to go to a phase: by rolling restarts, or by the runtime configuration."""
-        moving = walk.moving(self)
+        moving = phase_changes.moving(self)
         if not moving:
             raise ValueError("no KV client moves in this part of the migration: POST /next")
-        walk.change(self, dict.fromkeys(moving, phase))
+        phase_changes.change(self, dict.fromkeys(moving, phase))
 
     def next_step(self, migration: str = "") -> bool:
         """Take the next step of the course, or of one migration in it; false where there is none."""
-        return walk.next_step(self, migration)
+        return phase_changes.next_step(self, migration)
 
     def moving(self) -> list[str]:
         """The migrations of KV clients that move now."""
-        return walk.moving(self)
+        return phase_changes.moving(self)
 
     def walk(self) -> dict[str, str]:
         """The stage of each migration of the course, by name."""
-        return {name: walk.stage_of(self, name) for leg in self.settings.course.legs for name in leg}
+        return {name: phase_changes.stage_of(self, name) for leg in self.settings.course.legs for name in leg}
 
     def roll(self) -> None:
         """Restart every process with another configuration than it runs, one after another."""
-        walk.go(self)
+        phase_changes.go(self)
 
     def set_fault(self, name: str, *, on: bool, process: str = "") -> None:
         """Switch a fault on or off; `process` names another victim than the usual one."""
@@ -153,10 +155,10 @@ class Cluster:
 
     def start(self, process: Process) -> None:
         """Start a process with the configuration that the present phase gives it."""
-        process.label, process.verified = walk.labelled(self, process)
-        process.unregisters, process.remote_evaluation = read_write_mode.configured(self, process)
-        process.start(lambda spec: MODES[walk.phase_of(self, process, spec)][0], self.now)
-        walk.configure(self, process)
+        process.label, process.verified = phase_changes.labelled(self, process)
+        process.unregisters, process.remote_evaluation = read_write_migration.configured(self, process)
+        process.start(lambda spec: MODES[phase_changes.phase_of(self, process, spec)][0], self.now)
+        phase_changes.configure(self, process)
         if process.has_gossip:
             peer = Peer(process.node_name, process.at.host, process.at.gossip)
             group = faults.group_of(self, process)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from exporter.demo.simulation import read_write_mode, walk
+from exporter.demo.simulation import phase_changes, read_write_migration
+from exporter.demo.simulation.demo_settings import FAULTS, LABELS, READ_WRITE_FAULTS
 from exporter.demo.simulation.gossip import Peer
 from exporter.demo.simulation.process import Process
 from exporter.demo.simulation.ring_values import Instance, Tokens
-from exporter.demo.simulation.settings import FAULTS, LABELS, READ_WRITE_FAULTS
 
 if TYPE_CHECKING:
     from exporter.demo.simulation.cluster import Cluster
@@ -65,7 +65,7 @@ def _usual(cluster: Cluster, name: str) -> str:
 
 def _fits(cluster: Cluster, process: Process, name: str) -> bool:
     if name in READ_WRITE_FAULTS:
-        return read_write_mode.fits(cluster, process, name)
+        return read_write_migration.fits(cluster, process, name)
     if name == "token-conflict":
         return any(client.spec.kv_name == "ingester-lifecycler" for client in process.clients.values())
     if name in ("mirror-errors", "clobber"):
@@ -198,7 +198,7 @@ def _roll(cluster: Cluster, on: bool) -> None:
 
 def _reconfigure(cluster: Cluster, on: bool) -> None:
     for process in cluster.processes:
-        walk.configure(cluster, process)
+        phase_changes.configure(cluster, process)
 
 
 _ACTIONS: dict[str, Callable[[Cluster, bool], None]] = {
@@ -213,7 +213,7 @@ _ACTIONS: dict[str, Callable[[Cluster, bool], None]] = {
     "pages-rubbish": partial(_pages, name="pages-rubbish", attribute="rubbish"),
     "clock-skew": _skew,
     "verification-off": _verification,
-    "zone-too-soon": read_write_mode.too_soon,
+    "zone-too-soon": read_write_migration.too_soon,
     "store-gateways-stay": _roll,
     "remote-evaluation-on": _roll,
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from exporter.demo.simulation.settings import MICROSERVICES, READ_WRITE, DemoSettings
+from exporter.demo.simulation.demo_settings import MICROSERVICES, READ_WRITE, DemoSettings
 
 HA = "ha-tracker"
 

@@ -10,11 +10,11 @@ from types import MappingProxyType
 
 from exporter.derive.comparison.key_input import KeyInput, Stored, View, view
 from exporter.derive.comparison.page_keys import KeyLookup, Shown, pages_shown, product_for, used_keys
-from exporter.derive.comparison.signals import Signal
+from exporter.derive.comparison.ring_metrics_comparison import Signal
 from exporter.derive.identity.key_names import Names
 from exporter.derive.kv_clients import EXTERNAL_STORES, primary_of
 from exporter.derive.ring.agreed_settings import Claim, Role
-from exporter.derive.ring.clocks import fleet_clock, fleet_skew
+from exporter.derive.ring.reference_clock import fleet_clock, fleet_skew
 from exporter.derive.store.store_choice import Places, places_of
 from exporter.model.entry import Replica
 from exporter.model.facts import ClientFacts, ProbeResult, Rejection, TargetFacts

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from exporter.derive.comparison.key_input import Content, KeyInput, Stored, tombstones_of
-from exporter.derive.limits import DEFAULT_PERIOD
-from exporter.derive.ring.clocks import fleet_clock
+from exporter.derive.judging_rules import DEFAULT_PERIOD
+from exporter.derive.ring.reference_clock import fleet_clock
 
 
 def ahead(inputs: KeyInput, period: float) -> Mapping[str, float]:

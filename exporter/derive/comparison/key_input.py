@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 
-from exporter.derive.comparison.signals import Signal
+from exporter.derive.comparison.ring_metrics_comparison import Signal
 from exporter.derive.ring.agreed_settings import Claim, agree, differing_primaries, in_memory_culprits
 from exporter.model.entry import Entry, Replica, owns
 from exporter.model.facts import ClientFacts

@@ -15,7 +15,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from exporter.derive.comparison.key_input import Content, View, tombstones_of
-from exporter.derive.limits import DEFAULT_TIMEOUT
+from exporter.derive.judging_rules import DEFAULT_TIMEOUT
 from exporter.model.entry import Entry, Renewal, State, Tokens
 from exporter.model.pages import Ring
 from exporter.model.views import Comparison, ViewFacts

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from exporter.derive.identity.member_processes import census_of
-from exporter.derive.limits import Rules
-from exporter.derive.process import stands_in
+from exporter.derive.judging_rules import Rules
+from exporter.derive.process_judgement import stands_in
 from exporter.model.culprits import Kind, Looked, LookedKind
 from exporter.model.facts import Snapshot, TargetFacts
 from exporter.model.findings import Finding, FindingKind

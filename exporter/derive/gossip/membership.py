@@ -13,7 +13,7 @@ from exporter.derive.gossip.label_rollout import by_label, rollout
 from exporter.derive.gossip.unknown_members import outstayed, unknown_members
 from exporter.derive.identity.key_product import unused_keys
 from exporter.derive.identity.member_processes import Census, Identity, Spot, census_of, each_once
-from exporter.derive.limits import DEFAULT_TIMEOUT, Rules
+from exporter.derive.judging_rules import DEFAULT_TIMEOUT, Rules
 from exporter.model.entry import State, bare
 from exporter.model.facts import GossipFacts, GossipTarget, KeyFacts, TargetFacts
 from exporter.model.pages import Observation, Outcome, ProcessConfig, Product, Ring, Value

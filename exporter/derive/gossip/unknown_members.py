@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from exporter.derive.identity.member_processes import ALIVE, Endpoint, Identity
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
 from exporter.model.facts import GossipFacts, GossipTarget, TargetFacts
 from exporter.model.pages import GossipMember
 from exporter.model.rings import UnknownMember

@@ -5,8 +5,8 @@ A gossip member belongs to a process by address and port first, then by its name
 ring member belongs to a process by its id, then by its address (with the gRPC port where several processes
 share one address, as on a single machine).
 
-Processes with the same member list share one tuple of it (`exporter.decode.formats.memo`), so a cluster of a
-thousand needs one index and not a thousand.
+Processes with the same member list share one tuple of it
+(`exporter.decode.formats.member_cache`), so a cluster of a thousand needs one index and not a thousand.
 """
 
 from __future__ import annotations

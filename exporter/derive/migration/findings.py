@@ -7,11 +7,11 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from exporter.derive import kv_clients
-from exporter.derive.identity.not_a_target import silence
 from exporter.derive.identity.process_starts import restarting, unlisted
-from exporter.derive.migration.judged_fleet import JudgedFleet
+from exporter.derive.identity.wrong_targets import silence
+from exporter.derive.migration.fleet import JudgedFleet
 from exporter.derive.migration.migrations import REACHED, STANDS_STILL
-from exporter.derive.process import is_of_two
+from exporter.derive.process_judgement import is_of_two
 from exporter.derive.ring.partitions import without_owner
 from exporter.derive.ring.writers import sharing, without_member
 from exporter.model.culprits import Culprit, Kind

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from exporter.derive.gate.harms import STEPS
 from exporter.derive.gate.rollback import is_mixed
+from exporter.derive.gate.step_table import STEPS
 from exporter.derive.planning.changes import (
     block_changes,
     gossip_changes,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from types import MappingProxyType
 
 from exporter.derive import kv_clients
-from exporter.derive.migration.runtime_configuration import runtime_age
+from exporter.derive.migration.runtime_config_differences import runtime_age
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.pages import Phase, Product
 from exporter.model.planning.plan import BlockNow, GossipNow, Reached, RingNow, Setting

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from exporter.derive import kv_clients
-from exporter.derive.limits import DEFAULT_PERIOD, DEFAULT_TIMEOUT
+from exporter.derive.judging_rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import ClientFacts
 from exporter.model.pages import ProcessConfig, RingConfig

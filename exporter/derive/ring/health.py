@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.derive.identity.member_processes import Gossipers, Owners
-from exporter.derive.limits import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
+from exporter.derive.judging_rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT, Rules
 from exporter.model.entry import Entry, Member, State
 from exporter.model.facts import MemberFacts
 from exporter.model.pages import Ring

@@ -15,9 +15,9 @@ from exporter.derive.identity.key_product import (
     named_prefixes,
     uncovered,
 )
-from exporter.derive.limits import DEFAULT_PERIOD, DEFAULT_TIMEOUT
+from exporter.derive.judging_rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT
 from exporter.derive.ring.agreed_settings import period_of
-from exporter.derive.ring.clocks import fleet_clock, fleet_skew
+from exporter.derive.ring.reference_clock import fleet_clock, fleet_skew
 from exporter.derive.store.store_choice import Places
 from exporter.derive.store.store_identity import identified
 from exporter.model.entry import PartitionState, Replica

@@ -17,7 +17,7 @@ from exporter.expose.web.overview import overview, step_links
 from exporter.expose.web.target_page import target_list, target_page
 from exporter.expose.web.words import first, page_of, path
 from exporter.expose.wording import culprits
-from exporter.expose.wording.looked import oldest_views
+from exporter.expose.wording.check_evidence import oldest_views
 from exporter.expose.wording.planning.migration_report import TRACKS, clock, lasted
 from exporter.expose.wording.planning.shared_restarts import together
 from exporter.model.facts import Event, Snapshot

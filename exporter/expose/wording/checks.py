@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from exporter.expose.wording import looked
+from exporter.expose.wording import check_evidence
 from exporter.expose.wording.culprits import detail
 from exporter.expose.wording.culprits import name as culprit
 from exporter.expose.wording.lists import counted
@@ -31,7 +31,7 @@ def paragraph(verdict: Verdict, failing: tuple[Culprit, ...], notes: tuple[Looke
     """The same of its parts."""
     own_words = any(one.kind is LookedKind.VERBATIM for one in notes)
     sentences = [_blamed(verdict, failing)] if failing and not own_words else []
-    return " ".join([*sentences, *map(looked.text, notes)])
+    return " ".join([*sentences, *map(check_evidence.text, notes)])
 
 
 def _blamed(verdict: Verdict, failing: Iterable[Culprit]) -> str:

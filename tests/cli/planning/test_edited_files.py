@@ -7,7 +7,7 @@ from textwrap import indent
 
 import pytest
 
-from exporter.cli.planning.edited_file import EMBEDDED, HELM, RUNTIME, STATIC, read
+from exporter.cli.planning.edited_file_reader import EMBEDDED, HELM, RUNTIME, STATIC, read
 from exporter.errors import UsageError
 from exporter.model.pages import Phase, Product
 from exporter.products.kv_settings import SETTINGS

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from exporter.cli.planning.edited_file import read
+from exporter.cli.planning.edited_file_reader import read
 from exporter.cli.planning.file_check import faults
 from exporter.errors import UsageError
 from exporter.expose.plan.shapes import PlanOut

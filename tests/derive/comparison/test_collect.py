@@ -9,8 +9,8 @@ import pytest
 
 from exporter.derive.comparison.collect import MAX_KEYS, Cycle, read_keys
 from exporter.derive.comparison.key_input import KeyInput
-from exporter.derive.process import skew_of
-from exporter.derive.ring.clocks import fleet_skew
+from exporter.derive.process_judgement import skew_of
+from exporter.derive.ring.reference_clock import fleet_skew
 from exporter.model.entry import Replica
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.pages import (

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.derive.comparison import standing_differences
-from exporter.derive.comparison.compare import Moment, compare
+from exporter.derive.comparison.entry_comparison import Moment, compare
 from exporter.derive.comparison.key_input import Content, View, content_of, view
 from exporter.derive.comparison.standing_differences import Standing, carry, settle, view_name
 from exporter.model.entry import Replica, State

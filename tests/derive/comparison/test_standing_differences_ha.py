@@ -18,7 +18,7 @@ from exporter.derive.comparison.standing_differences import (
     with_entries,
 )
 from exporter.derive.comparison.views import judge_views
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
 from exporter.model.entry import Replica
 from exporter.model.facts import Snapshot
 from exporter.model.pages import KVClient, Page, Value

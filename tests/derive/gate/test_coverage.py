@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from exporter.derive.gate.coverage import FROM_METRICS, RESTS_ON, Source
-from exporter.derive.gate.harms import STEPS
-from exporter.derive.gate.steps import blank
+from exporter.derive.gate.step_table import STEPS
+from exporter.derive.gate.step_verdicts import blank
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check, Verdict
 from exporter.model.migration import FIXED, Migration

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
 from exporter.model.pages import Outcome
 from tests.derive.build import CLIENTS, COMPACTOR, INGESTER, Fleet, client, member, migration_of, ring
 

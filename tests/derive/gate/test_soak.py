@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 
 from exporter.derive.conclude import conclude
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
 from exporter.expose.wording.findings import text
-from exporter.expose.wording.snapshots import worded
+from exporter.expose.wording.worded_snapshot import worded
 from exporter.model.facts import Snapshot
 from exporter.model.findings import Finding, FindingKind
 from exporter.model.pages import Reason

@@ -9,9 +9,9 @@ import pytest
 
 from exporter.derive.gossip.label_rollout import STAGES, attributed
 from exporter.derive.identity.member_processes import Identity
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
 from exporter.expose.wording import culprits, labels
-from exporter.expose.wording.looked import text
+from exporter.expose.wording.check_evidence import text
 from exporter.model.culprits import Culprit, Kind, LookedKind
 from exporter.model.facts import Rejection, Snapshot
 from exporter.model.gate import Check

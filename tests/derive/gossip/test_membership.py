@@ -9,7 +9,7 @@ import pytest
 
 from exporter.derive.gossip.membership import heartbeat_ages
 from exporter.derive.identity.member_processes import gossipers, identities, own_member, owners
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
 from exporter.model.entry import Member, Replica, bare, host_of, port_of
 from exporter.model.facts import GossipFacts, Snapshot
 from exporter.model.pages import GossipMember, GossipState, ProcessConfig, Product

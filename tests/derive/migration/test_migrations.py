@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
 from exporter.expose.web import go_no_go
 from exporter.expose.wording.migrations import line_of
 from exporter.model.facts import Snapshot

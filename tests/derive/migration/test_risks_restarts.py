@@ -8,7 +8,7 @@ import pytest
 
 from exporter.model.pages import RingConfig
 from tests.derive.build import COMPACTOR, INGESTER, Fleet, client, member, migration_of, ring
-from tests.derive.migration.test_runtime_configuration import PHASES
+from tests.derive.migration.test_runtime_config_differences import PHASES
 
 PHASE = {**PHASES, "detached": {"primary": "memberlist", "mirror": False}}
 KINDS = {"join-aborts", "tokens-hasty"}

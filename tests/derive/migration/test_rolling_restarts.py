@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
 from exporter.expose.web import go_no_go
 from exporter.model.facts import Snapshot
 from exporter.model.pages import KVClient, Phase, Reason

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exporter.derive.identity.member_processes import Gossipers, Owners
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
 from exporter.derive.ring import health
 from exporter.derive.ring.health import Limit
 from exporter.model.entry import Member, State

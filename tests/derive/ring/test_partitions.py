@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from exporter.derive.comparison.key_input import KeyInput, view
-from exporter.derive.history import FORGET_LOST, RingHistory, Watched, advance_partitions
 from exporter.derive.identity.member_processes import Owners
-from exporter.derive.kv_key import CycleContext, judge_key
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
+from exporter.derive.key_judgement import CycleContext, judge_key
+from exporter.derive.previous_cycle import FORGET_LOST, RingHistory, Watched, advance_partitions
 from exporter.derive.ring.partitions import by_state, corrupted
 from exporter.model.entry import Partition, PartitionState
 from exporter.model.facts import ClientFacts, KeyFacts

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.expose.wording import checks, headlines, lists, looked
+from exporter.expose.wording import check_evidence, checks, headlines, lists
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.gate import Check, Step, Verdict
 from exporter.model.migration import HA_TRACKER, RINGS, STORE, Migration, Rollout
@@ -98,12 +98,12 @@ SEEN: list[tuple[Looked, str]] = [
 
 @pytest.mark.parametrize(("seen", "words"), SEEN, ids=[str(row[0].kind) for row in SEEN])
 def test_what_was_looked_at_in_words(seen: Looked, words: str) -> None:
-    assert looked.text(seen) == words
+    assert check_evidence.text(seen) == words
 
 
 @pytest.mark.parametrize("kind", LookedKind)
 def test_everything_that_can_be_seen_has_words(kind: LookedKind) -> None:
-    said = looked.text(Looked(kind, 2, 3, 4, "what", ("name",), MANY[:1]))
+    said = check_evidence.text(Looked(kind, 2, 3, 4, "what", ("name",), MANY[:1]))
     assert said and "{" not in said
 
 

@@ -7,12 +7,12 @@ from itertools import groupby
 
 from exporter.derive import kv_clients
 from exporter.derive.gate.cause_advice import ADVICE
-from exporter.derive.gate.check import Answer, CheckFunction, check
-from exporter.derive.gate.evidence import Evidence
-from exporter.derive.identity.not_a_target import silence
+from exporter.derive.gate.check_input import Evidence
+from exporter.derive.gate.check_registration import Answer, CheckFunction, check
 from exporter.derive.identity.process_starts import restarting, unlisted
+from exporter.derive.identity.wrong_targets import silence
+from exporter.derive.judging_rules import DEFAULT_PERIOD
 from exporter.derive.kv_clients import is_without_clients, some_of
-from exporter.derive.limits import DEFAULT_PERIOD
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import ClientFacts
 from exporter.model.pages import Outcome, Phase

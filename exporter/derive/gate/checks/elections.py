@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from exporter.derive import ha_elections
-from exporter.derive.gate.check import Answer, check
+from exporter.derive.gate.check_input import Evidence
+from exporter.derive.gate.check_registration import Answer, check
 from exporter.derive.gate.checks.rings import is_fresh, lacking
-from exporter.derive.gate.evidence import Evidence
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import KeyFacts, TargetFacts
 from exporter.model.pages import Outcome

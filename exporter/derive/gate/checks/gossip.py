@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from exporter.derive.gate.cause_advice import ADVICE
-from exporter.derive.gate.check import Answer, check
+from exporter.derive.gate.check_input import Evidence
+from exporter.derive.gate.check_registration import Answer, check
 from exporter.derive.gate.coverage import runs_memberlist
-from exporter.derive.gate.evidence import Evidence
 from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, alike, is_blank, oddity
 from exporter.derive.identity.member_processes import census_of, each_once
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 
-from exporter.derive.gate.check import Answer, CheckFunction, check
-from exporter.derive.gate.evidence import Evidence
+from exporter.derive.gate.check_input import Evidence
+from exporter.derive.gate.check_registration import Answer, CheckFunction, check
 from exporter.derive.identity.member_processes import each_once
 from exporter.derive.migration.risks import is_at
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from exporter.derive.gate.cause_advice import ADVICE
-from exporter.derive.gate.check import Answer, check
+from exporter.derive.gate.check_input import Evidence
+from exporter.derive.gate.check_registration import Answer, check
 from exporter.derive.gate.coverage import uses_memberlist
-from exporter.derive.gate.evidence import Evidence
 from exporter.derive.kv_clients import runs_tracker
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import ClientFacts, TargetFacts

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from exporter.derive.gate.check import Answer, check
+from exporter.derive.gate.check_input import Evidence
+from exporter.derive.gate.check_registration import Answer, check
 from exporter.derive.gate.checks.rings import lacking
-from exporter.derive.gate.evidence import Evidence
 from exporter.derive.ring.agreed_settings import disagreement
 from exporter.derive.ring.quorum import spare
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from exporter.derive.gate.check import Answer, check
-from exporter.derive.gate.evidence import Evidence
+from exporter.derive.gate.check_input import Evidence
+from exporter.derive.gate.check_registration import Answer, check
 from exporter.derive.ring.quorum import margin, spare
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import State

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from exporter.derive.gate.check import Answer, check
-from exporter.derive.gate.evidence import Evidence
+from exporter.derive.gate.check_input import Evidence
+from exporter.derive.gate.check_registration import Answer, check
 from exporter.derive.ring.partitions import vanished_owners, without_owner
 from exporter.derive.ring.writers import sharing, without_member
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind

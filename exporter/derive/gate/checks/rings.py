@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from exporter.derive.gate.cause_advice import ADVICE
-from exporter.derive.gate.check import Answer, check
-from exporter.derive.gate.evidence import Evidence
+from exporter.derive.gate.check_input import Evidence
+from exporter.derive.gate.check_registration import Answer, check
 from exporter.derive.identity.key_product import label
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import PartitionState, State

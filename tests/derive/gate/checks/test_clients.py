@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.derive.gate.checks.clients import RELOADED
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.pages import KVClient, Phase
 from tests.derive.build import (

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.gate.harms import STEPS
-from exporter.derive.limits import Rules
+from exporter.derive.gate.step_table import STEPS
+from exporter.derive.judging_rules import Rules
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.derive.gate.check import Evidence
+from exporter.derive.gate.check_registration import Evidence
 from exporter.derive.gate.checks.clients import TWO_CLOCKS, clocks_agree
 from exporter.derive.gate.checks.elections import ha_elections_equal
 from exporter.derive.gate.checks.preflight import UNKNOWN_CONNECTIONS, gossip_port_quiet
 from exporter.derive.gate.checks.ring_members import writers_are_members
 from exporter.derive.gate.checks.rings import views_agree
-from exporter.derive.gate.checks.stores import stores_readable
-from exporter.derive.limits import Rules
+from exporter.derive.gate.checks.store_use import stores_readable
+from exporter.derive.judging_rules import Rules
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import KeyFacts, SecondaryFacts, Snapshot
 from exporter.model.gate import Check, Verdict

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
 from exporter.model.culprits import Kind, Looked, LookedKind
 from exporter.model.gate import Check
 from exporter.model.pages import Outcome, RingConfig

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from exporter.derive.gate.check_input import Evidence
 from exporter.derive.gate.checks.quorum import quorum_kept, quorum_margin, quorum_margin_known
-from exporter.derive.gate.evidence import Evidence
-from exporter.derive.limits import Rules
+from exporter.derive.judging_rules import Rules
 from exporter.model.culprits import Kind
 from exporter.model.gate import Verdict
 from tests.derive.build import Fleet

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.derive.gate.steps import blank
-from exporter.derive.limits import Rules
-from exporter.derive.process import from_outside
+from exporter.derive.gate.step_verdicts import blank
+from exporter.derive.judging_rules import Rules
+from exporter.derive.process_judgement import from_outside
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import Partition, PartitionState, State
 from exporter.model.facts import Snapshot

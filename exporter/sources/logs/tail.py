@@ -1,0 +1,207 @@
+"""Log files, followed as `tail -F` does: patterns, rotation, truncation, and a position that may be kept.
+
+::
+
+    tail = LogFiles(("/var/log/pods/mimir_*/*/*.log",), b"unacceptable label", state_file=None)
+    state = tail.recall()                      # counts of an earlier run
+    look = tail.look(take)                     # take(process, line), from a thread
+    tail.remember(counts)
+    tail.close()
+
+Reading begins at the kept position, else at the beginning of the file. Of older content, at most the last
+`FIRST_SIGHT` bytes are read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from exporter.log import logger
+from exporter.model.pages import Outcome
+from exporter.sources.logs import patterns, positions
+from exporter.sources.logs.open_file import Followed, Key, Position, open_file
+from exporter.sources.logs.positions import Counts, State
+from exporter.sources.state_file import BrokenStateError, words
+
+FIRST_SIGHT = 16 * 1024 * 1024
+BUDGET = 256 * 1024 * 1024  # bytes of one reading, of all files together
+SECONDS = 3.0  # of one reading at most
+PATIENCE = 2  # readings without a name and without growth before a file is closed
+
+log = logger("kvmigration.logs")
+Take = Callable[[str, bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one reading went. Absent: no file has such a name."""
+
+    outcome: Outcome
+    detail: str = ""
+    behind: bool = False  # there was more to read than one reading may
+
+
+@dataclass(slots=True)
+class LogFiles:
+    """The files of one set of patterns. Not for two threads at once; `look` blocks on the disk."""
+
+    patterns: tuple[str, ...]
+    word: bytes
+    state_file: Path | None = None
+    clock: Callable[[], float] = time.monotonic
+    stopped: bool = False  # may be set by another thread; a reading then ends early
+    _files: dict[Key, Followed] = field(default_factory=dict)
+    _kept: list[Position] = field(default_factory=list)
+    _started: bool = False
+    _logged: set[str] = field(default_factory=set)
+    _written: State = field(default_factory=State)
+
+    def recall(self) -> Counts:
+        """Read the state file; returns the counts in it. A broken one costs a warning. Never raises."""
+        if self.state_file is None:
+            return ()
+        try:
+            state = positions.load(self.state_file) or State()
+        except (OSError, BrokenStateError) as error:
+            self._warn("state", f"state file {self.state_file} is not used: {words(error)}")
+            return ()
+        self._kept, self._written = list(state.positions), state
+        return state.counts
+
+    def remember(self, counts: Counts) -> None:
+        """Write the state file if anything changed. A full disk costs a warning. Never raises."""
+        if self.state_file is None:
+            return
+        waiting = () if self._started else self._kept
+        state = State((*(file.position() for file in self._files.values()), *waiting), counts)
+        if state == self._written:
+            return
+        try:
+            positions.save(self.state_file, state)
+        except OSError as error:
+            self._warn("save", f"state file {self.state_file} is not written: {words(error)}")
+            return
+        self._written = state
+        self._logged.discard("save")
+
+    def look(self, take: Take) -> Reading:
+        """Read what is new, each file in turn so that a busy file does not keep another one waiting.
+
+        Never raises for a fault of a file or a directory.
+        """
+        found, more = patterns.find(self.patterns)
+        if more:
+            self._warn("many", f"more than {patterns.MAX_FILES} log files: the oldest are not read")
+        problems = self._unlistable()
+        blind = bool(problems)
+        problems += self._open_new(found)
+        self._started, self._kept = True, []
+        for key, file in self._files.items():
+            file.missing = 0 if blind or key in found else file.missing + 1
+            file.path = found.get(key, file.path)
+        broken, behind = self._read(take)
+        self._let_go(take)
+        problems += broken
+        if problems:
+            return Reading(Outcome.FAILED, problems[0], behind)
+        return Reading(Outcome.OK if found else Outcome.ABSENT, behind=behind)
+
+    def _unlistable(self) -> list[str]:
+        error = patterns.unlistable(self.patterns)
+        if error is None:
+            self._logged.discard("directory")
+            return []
+        problem = f"{error.filename}: {words(error)}"
+        self._warn("directory", f"{problem}: what is in it is not read")
+        return [problem]
+
+    def _open_new(self, found: dict[Key, str]) -> list[str]:
+        """Open the files that are not followed yet, and at the start those rotated since the last run."""
+        problems = []
+        wanted = {key: path for key, path in found.items() if key not in self._files}
+        if not self._started:
+            wanted |= self._rotated(set(found))
+        known = [*(file.position() for file in self._files.values()), *self._kept]
+        for key, path in wanted.items():
+            try:
+                file = open_file(path)
+            except OSError as error:
+                problems.append(f"{path}: {words(error)}")
+                self._warn(path, f"{path} is not read: {words(error)}")
+                continue
+            self._logged.discard(path)
+            if file is not None and file.key not in self._files:
+                self._files[file.key] = file
+                self._begin(file, known, rotated=key not in found)
+        return problems
+
+    def _rotated(self, found: set[Key]) -> dict[Key, str]:
+        vanished = [position for position in self._kept if position.key not in found]
+        return {p.key: name for p in vanished if (name := patterns.beside(p.path, p.key))}
+
+    def _begin(self, file: Followed, recalled: Iterable[Position], *, rotated: bool) -> None:
+        """Where to begin: behind what was read under this or another name, else at the beginning."""
+        near = _directory(file.path)
+        likely = [p for p in recalled if p.key == file.key or _directory(p.path) == near]
+        read = [position for position in likely if file.has(position)]
+        if read:
+            furthest = max(read, key=lambda position: position.offset)
+            file.start(furthest.offset, within=furthest.within)
+        elif rotated:  # the inode is another file's by now, which no pattern names
+            file.start(file.size(), within=False)
+        elif not self._started and file.size() > FIRST_SIGHT:
+            file.start(file.size() - FIRST_SIGHT, within=True)
+
+    def _read(self, take: Take) -> tuple[list[str], bool]:
+        budget, until = BUDGET, self.clock() + SECONDS
+        problems: list[str] = []
+        waiting = deque(self._files.values())
+        growing: set[Key] = set()
+        while waiting:
+            if budget <= 0 or self.stopped or self.clock() > until:
+                return problems, True
+            file = waiting.popleft()
+            try:
+                if file.key not in growing and not file.look():
+                    continue
+                growing.add(file.key)
+                read, more = file.read(self.word, partial(take, patterns.process_of(file.path)))
+            except OSError as error:
+                problems.append(f"{file.path}: {words(error)}")
+                self._warn(file.path, f"{file.path} is not read: {words(error)}")
+                continue
+            budget -= read
+            if more:
+                waiting.append(file)
+        return problems, False
+
+    def _let_go(self, take: Take) -> None:
+        """Close files without a name once nothing more comes; what stands without a line break counts."""
+        for file in list(self._files.values()):
+            if file.missing >= PATIENCE and file.idle:
+                with suppress(OSError):
+                    file.read(self.word, partial(take, patterns.process_of(file.path)), last=True)
+                file.close()
+                del self._files[file.key]
+
+    def close(self) -> None:
+        """Let go of every file."""
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
+    def _warn(self, what: str, text: str) -> None:
+        """Log it once, until it is over."""
+        if what not in self._logged and len(self._logged) < 10 * patterns.MAX_FILES:
+            self._logged.add(what)
+            log.warning(text)
+
+
+def _directory(path: str) -> str:
+    return path.rpartition("/")[0]
