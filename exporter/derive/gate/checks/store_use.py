@@ -20,6 +20,12 @@ NAMED = (
     "allowed to read, and so must /memberlist of the processes."
 )
 
+EMPTIED = (
+    "Compare the address and the prefixes under stores with the configuration of the processes. If they are "
+    "right, the keys were deleted, and this check cannot pass any more. If you deleted them on purpose, the "
+    "other checks of the step decide."
+)
+
 
 def _stores(evidence: Evidence) -> tuple[list[StoreFacts], tuple[Culprit, ...]]:
     """The stores that were read, and culprits for those that were not."""
@@ -81,12 +87,10 @@ def store_read(evidence: Evidence) -> Answer:
     """The store was read, with every key in use and every prefix of a configuration."""
     read, unread = _stores(evidence)
     beside = next((store for store in read if _is_beside(store, evidence)), None)
+    emptied = _empty(read)
     return Answer(
-        unknown=[
-            *unread,
-            *_empty(read),
-            *_uncovered(read),
-        ],
+        unknown=[*unread, *emptied, *_uncovered(read)],
+        known_by=EMPTIED if emptied and not unread else "",
         good=(
             Looked(LookedKind.STORE_KEYS, sum(store.keys or 0 for store in read)),
             *_known_for(read, evidence),

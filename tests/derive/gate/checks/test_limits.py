@@ -12,12 +12,12 @@ from exporter.derive.gate.checks.elections import ha_elections_equal
 from exporter.derive.gate.checks.preflight import UNKNOWN_CONNECTIONS, gossip_port_quiet
 from exporter.derive.gate.checks.ring_members import writers_are_members
 from exporter.derive.gate.checks.rings import views_agree
-from exporter.derive.gate.checks.store_use import stores_readable
+from exporter.derive.gate.checks.store_use import EMPTIED, store_read, stores_readable
 from exporter.derive.judging_rules import Rules
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import KeyFacts, SecondaryFacts, Snapshot
 from exporter.model.gate import Check, Verdict
-from exporter.model.pages import Phase, RingConfig
+from exporter.model.pages import Outcome, Phase, RingConfig
 from tests.derive.build import Fleet, client
 
 RULES = Rules(stores=("consul",))
@@ -96,6 +96,10 @@ def test_an_empty_store_is_named_with_what_was_looked_at(
     assert [culprit.names for culprit in of_kind(check, Kind.STORE_EMPTY)] == [named]
     full = stores_readable(seen(replace(now, stores=(replace(store, keys=3),))))
     assert of_kind(full, Kind.STORE_EMPTY) == []
+    late = store_read(seen(replace(now, stores=(store,))))
+    assert (late.verdict, late.remedy) == (Verdict.UNKNOWN, EMPTIED)
+    unread = replace(store, outcome=Outcome.FAILED)
+    assert store_read(seen(replace(now, stores=(unread,)))).remedy != EMPTIED
 
 
 TRACKING = ["distributor-hatracker"]
