@@ -334,11 +334,7 @@ def by_migration(clients: Iterable[ClientFacts]) -> Mapping[str, tuple[ClientFac
 
 def is_blind(target: TargetFacts) -> bool:
     """Whether some KV client of a process may be unread."""
-    return not target.up or _metrics_failed(target) or is_without_clients(target)
-
-
-def _metrics_failed(target: TargetFacts) -> bool:
-    return any(page.name == "/metrics" and page.outcome is Outcome.FAILED for page in target.pages)
+    return not target.up or target.ended("/metrics", Outcome.FAILED) or is_without_clients(target)
 
 
 def is_without_clients(target: TargetFacts) -> bool:

@@ -116,6 +116,10 @@ class TargetFacts:
         """The host of its URL."""
         return host_in(self.url)
 
+    def ended(self, path: str, outcome: Outcome) -> bool:
+        """Whether the page at this path was read, absent or failed."""
+        return any(page.name == path and page.outcome is outcome for page in self.pages)
+
     @property
     def is_process(self) -> bool:
         """Whether it answers as a process of one of the products."""

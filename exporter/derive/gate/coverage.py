@@ -126,7 +126,7 @@ def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
     up = tuple(target for target in now.targets if target.up)
     external = {key.primary for key in ours} & EXTERNAL_STORES
     parts = {
-        METRICS: _part(_pages("", ((t.name, t.up and _is_ok(t, "/metrics")) for t in now.targets))),
+        METRICS: _part(_pages("", ((t.name, t.up and t.ended("/metrics", Outcome.OK)) for t in now.targets))),
         CONFIG: _part(
             _pages("configuration", ((t.name, t.config is not None) for t in up if is_in_rings(t)))
         ),
@@ -139,7 +139,9 @@ def universe(now: Snapshot, keys: Iterable[KeyFacts]) -> Universe:
             [store for store in now.stores if store.kind in external],
         ),
         COPIES: _part(_copies(ours, up, Phase.MIRRORING), _oldest(ours, "gossip")),
-        TRACKER: _part(_pages(TRACKER_PAGE, ((t.name, _is_ok(t, TRACKER_PAGE)) for t in up if _tracks(t)))),
+        TRACKER: _part(
+            _pages(TRACKER_PAGE, ((t.name, t.ended(TRACKER_PAGE, Outcome.OK)) for t in up if _tracks(t)))
+        ),
         STORE: _part((), stores=now.stores),
     }
     return Universe(parts)
@@ -169,10 +171,6 @@ def _part(
 def _pages(what: str, had: Iterable[tuple[str, bool]]) -> Iterable[tuple[Item, bool]]:
     kind = Kind.UNREAD if what else Kind.PROCESS_NOT_RESPONDING
     return (((what, "", name, kind), there) for name, there in had)
-
-
-def _is_ok(target: TargetFacts, path: str) -> bool:
-    return any(page.name == path and page.outcome is Outcome.OK for page in target.pages)
 
 
 def is_in_rings(target: TargetFacts) -> bool:

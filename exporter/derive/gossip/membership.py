@@ -192,12 +192,8 @@ def judge_gossip(
         labels=by_label(configs),
         rollout=rollout(all_targets, rules.label),
         unverified=tuple(sorted(n for n, config in configs.items() if config.label_verification_disabled)),
-        unread=tuple(sorted(t.name for t in all_targets if _unread(t))),
+        unread=tuple(sorted(t.name for t in all_targets if t.ended("/memberlist", Outcome.FAILED))),
     )
-
-
-def _unread(target: TargetFacts) -> bool:
-    return any(p.name == "/memberlist" and p.outcome is Outcome.FAILED for p in target.pages)
 
 
 def _listed_by_each(

@@ -100,9 +100,7 @@ def _from_the_future(keys: tuple[KeyFacts, ...]) -> Iterable[Finding]:
 
 def _unread(targets: Iterable[TargetFacts]) -> Iterable[Finding]:
     for target in targets:
-        if target.up and any(
-            page.name == "/memberlist" and page.outcome is Outcome.FAILED for page in target.pages
-        ):
+        if target.up and target.ended("/memberlist", Outcome.FAILED):
             yield Finding(FindingKind.MEMBER_LIST_UNREAD, target.name)
 
 

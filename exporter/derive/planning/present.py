@@ -8,13 +8,11 @@ from types import MappingProxyType
 
 from exporter.derive import kv_clients
 from exporter.derive.migration.runtime_config_differences import runtime_age
-from exporter.model.facts import ClientFacts, TargetFacts
-from exporter.model.pages import Phase, Product
+from exporter.model.facts import TargetFacts
+from exporter.model.pages import Product
 from exporter.model.planning.plan import BlockNow, GossipNow, Reached, RingNow, Setting
 from exporter.model.settings import ring_config_of
 from exporter.products.kv_settings import SETTINGS, blocks_of
-
-_EXTERNAL, _GOSSIP = "external", "memberlist"
 
 
 def rings_now(
@@ -28,7 +26,7 @@ def rings_now(
 def _ring_now(targets: tuple[TargetFacts, ...], ring: Reached, product: Product) -> RingNow:
     clients = [client for target in targets for client in target.clients if client.key == ring.key]
     writers = kv_clients.writing(clients) or tuple(clients)
-    primaries = {_primary(client) for client in writers}
+    primaries = {kv_clients.store_of(client) for client in writers}
     configs = (ring_config_of(ring.key, t.config.rings) for t in targets if t.config is not None)
     common = SETTINGS[product].common
     return RingNow(
@@ -54,14 +52,6 @@ def blocks_now(
         BlockNow(MappingProxyType(dict(lines)), tuple(sorted(t.name for t in some)), runtime_age(some, now))
         for lines, some in sorted(found.items(), key=lambda item: (-len(item[1]), str(item[0])))
     )
-
-
-def _primary(client: ClientFacts) -> str:
-    if client.primary:
-        return client.primary
-    if client.phase is Phase.MEMBERLIST:
-        return _GOSSIP
-    return next((store for store in client.store_requests if store in kv_clients.EXTERNAL_STORES), "")
 
 
 def gossip_now(targets: Iterable[TargetFacts]) -> GossipNow:

@@ -94,7 +94,7 @@ def gossip_port_quiet(evidence: Evidence) -> Answer:
         if target.gossip is None:
             continue  # nothing listens there yet, or it is among the unknown
         rates = {n: r for n, r in target.counter_rates.items() if n.endswith(UNKNOWN_CONNECTIONS)}
-        if not rates and (_counts_connections(target) or not _shows_metrics(target)):
+        if not rates and (_counts_connections(target) or not target.ended("/metrics", Outcome.OK)):
             unknown.append(Culprit(Kind.LOOKED_ONCE, target.name))
         wrong += [
             Culprit(Kind.GOSSIP_PORT_SCRAPED, target.name, value=rate * 60)
@@ -138,8 +138,7 @@ def without_member_list(evidence: Evidence) -> list[Culprit]:
     return [
         Culprit(Kind.UNREAD, target.name, what="member list")
         for target in evidence.up
-        if target.gossip is None
-        and not any(page.name == "/memberlist" and page.outcome is Outcome.ABSENT for page in target.pages)
+        if target.gossip is None and not target.ended("/memberlist", Outcome.ABSENT)
     ]
 
 
@@ -186,12 +185,8 @@ def ha_baseline(evidence: Evidence) -> Answer:
     tracking = [target for target in evidence.up if _tracks(target)]
     if not tracking:
         return Answer(good=Looked(LookedKind.NO_TRACKER))
-    unread = (target.name for target in tracking if not _shows_metrics(target))
+    unread = (target.name for target in tracking if not target.ended("/metrics", Outcome.OK))
     return Answer(
         unknown=[Culprit(Kind.UNREAD, name, what="metrics") for name in unread],
         good=Looked(LookedKind.ELECTIONS, sum(target.ha_elections or 0.0 for target in tracking)),
     )
-
-
-def _shows_metrics(target: TargetFacts) -> bool:
-    return any(page.name == "/metrics" and page.outcome is Outcome.OK for page in target.pages)
