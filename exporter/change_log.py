@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from exporter.expose.wording import culprits
 from exporter.log import logger
 from exporter.model.facts import PageFacts, Snapshot
+from exporter.model.listed import grouped
 from exporter.model.pages import Outcome, Reason
 
 log = logger("kvmigration")
@@ -97,9 +98,8 @@ class Narrator:
             )
 
     def _write_answers(self, answering: Iterable[Names]) -> None:
-        alike: dict[tuple[str, bool], list[str]] = {}
-        for target, name in sorted(answering):
-            alike.setdefault((target, self._failing[target, name].answered), []).append(name)
+        pages = ((target, self._failing[target, name].answered, name) for target, name in sorted(answering))
+        alike = grouped(((target, answered), name) for target, answered, name in pages)
         for (target, before), names in list(alike.items())[:MAX_LINES]:
             text = "page answers again" if before else "page answers"
             log.info(text, target=target, page=names[0], pages=len(names))

@@ -22,6 +22,7 @@ from exporter.expose.wording import culprits
 from exporter.expose.wording.lists import Number, few
 from exporter.expose.wording.readings import REMEDIES
 from exporter.model.facts import PageFacts, Snapshot, TargetFacts
+from exporter.model.listed import grouped
 from exporter.model.pages import Outcome, Phase, Product, Reason
 from exporter.wiring import Watch
 
@@ -136,10 +137,7 @@ def _not_responding(now: Snapshot) -> Iterator[Obstacle]:
 
 
 def _none(now: Snapshot) -> Iterator[Obstacle]:
-    by_why: dict[str, list[str]] = {}
-    for target in now.targets:
-        if target.why_none:
-            by_why.setdefault(culprits.name(target.why_none), []).append(target.name)
+    by_why = grouped((culprits.name(t.why_none), t.name) for t in now.targets if t.why_none)
     yield from (
         Obstacle(f"Probably no process of ours: {why}", tuple(names)) for why, names in by_why.items()
     )
@@ -161,10 +159,7 @@ def _failed(name: str, target: TargetFacts) -> Iterable[PageFacts]:
 def _by_reason(
     targets: Iterable[TargetFacts], pages: Callable[[TargetFacts], Iterable[PageFacts]], what: str
 ) -> Iterator[Obstacle]:
-    found: dict[Reason, list[str]] = {}
-    for target in targets:
-        for page in pages(target):
-            found.setdefault(page.reason or Reason.DECODE, []).append(target.name)
+    found = grouped((page.reason or Reason.DECODE, t.name) for t in targets for page in pages(t))
     for reason, names in found.items():
         meaning, remedy = REMEDIES[reason]
         yield Obstacle(f"{Number(len(names)): processes}: {what} ({meaning})", tuple(names), remedy)

@@ -27,6 +27,7 @@ from exporter.derive.gate.step_table import STEPS, Harm, Rule
 from exporter.expose import catalogue, shard_catalogue
 from exporter.expose.metric import PREFIX, Metric
 from exporter.expose.wording.doc_addresses import addressed
+from exporter.model.listed import grouped
 from exporter.model.migration import HA_TRACKER, LABELS, READ_WRITE, RINGS, STORE
 from exporter.model.pages import Phase
 
@@ -107,9 +108,7 @@ def _key(name: str) -> str:
 
 
 def _listed(matching: Iterable[Topic]) -> str:
-    kinds: dict[str, list[str]] = {}
-    for topic in matching:
-        kinds.setdefault(topic.kind, []).append(topic.name)
+    kinds = grouped((topic.kind, topic.name) for topic in matching)
     parts = (f"{kind}s:\n" + "".join(f"  {name}\n" for name in names) for kind, names in kinds.items())
     return "\n".join(parts)
 

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import sys
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -29,6 +29,7 @@ from exporter.expose.wording import durations
 from exporter.expose.wording.headlines import answer_of
 from exporter.expose.wording.lists import first
 from exporter.expose.wording.migrations import NO_LONGER_COPIED, NOT_YET_COPIED
+from exporter.model.listed import grouped
 from exporter.model.migration import RINGS
 
 Commands = Any  # argparse keeps the type of its sub-parsers to itself
@@ -183,9 +184,7 @@ def ago(now: float | None, since: float | None) -> str:
 
 def _components(targets: Iterable[TargetOut], now: float | None) -> list[str]:
     """One line a component: its processes, its phase and since when, and how many clients disagree."""
-    found: dict[str, list[TargetOut]] = defaultdict(list)
-    for target in targets:
-        found[target.component or "?"].append(target)
+    found = grouped((target.component or "?", target) for target in targets)
     lines = [f"{'COMPONENT':<22} {'PROCESSES':>9} {'FOR':>7}  PHASES OF ITS WRITING CLIENTS"]
     for component, processes in sorted(found.items())[:MOST_COMPONENTS]:
         clients = [client for process in processes for client in process.clients if client.writes]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from exporter.model.facts import ClientFacts, KeyFacts, TargetFacts
+from exporter.model.listed import grouped
 from exporter.model.pages import KVClient, Observation, Outcome, Phase, ProcessConfig, ProcessMetrics, Product
 from exporter.model.settings import ring_config_of
 from exporter.products.components import RUNS_DISTRIBUTOR, TRACKER_CLIENT, is_tracker
@@ -326,9 +327,7 @@ def secondary_of(clients: Iterable[ClientFacts], primary: str) -> str:
 
 def by_migration(clients: Iterable[ClientFacts]) -> Mapping[str, tuple[ClientFacts, ...]]:
     """Sort KV clients by the migration that they are part of."""
-    found: dict[str, list[ClientFacts]] = {}
-    for client in clients:
-        found.setdefault(client.migration, []).append(client)
+    found = grouped((client.migration, client) for client in clients)
     return {name: tuple(some) for name, some in found.items()}
 
 

@@ -20,6 +20,7 @@ from exporter.decode.formats.metrics_page_map import Layout
 from exporter.decode.memberlist import decode_memberlist
 from exporter.decode.metrics import decode_metrics
 from exporter.decode.value import decode_value
+from exporter.model.listed import grouped
 from exporter.model.pages import (
     GossipView,
     MemberlistPage,
@@ -191,9 +192,8 @@ class Visit:
 
     async def read_rings(self, pages: Iterable[RingPage] | None = None) -> None:
         """Second round: what the primary's watch delivered. One page for each key is enough."""
-        by_key: dict[tuple[bool, str], list[RingPage]] = {}
-        for page in pages if pages is not None else pages_of(self.kind):
-            by_key.setdefault((page.partitions, page.key), []).append(page)
+        every = pages if pages is not None else pages_of(self.kind)
+        by_key = grouped(((page.partitions, page.key), page) for page in every)
         self.waiting, self._sizes = frozenset(), {}
         await asyncio.gather(
             *(self._read_ring(same) for same in by_key.values()), self._read_others(Round.RINGS)

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from exporter.derive.identity.key_names import Names
 from exporter.derive.ring.agreed_settings import Role
 from exporter.model.facts import TargetFacts
+from exporter.model.listed import grouped
 from exporter.model.pages import Observation, Page, PartitionRing, Product, Ring, RingSignals
 from exporter.model.stores import StoreContent
 from exporter.products.ring_pages import HA_KEY, TRACKER_PAGE, RingPage, key_of_client, pages_of
@@ -132,9 +133,7 @@ def _by_path(pages: tuple[RingPage, ...] | None, product: Product) -> tuple[tupl
     """The configured pages, else those of a product, the readings of one path together. Of a process that
     does not show its product every page that was read counts.
     """
-    found: dict[str, list[RingPage]] = {}
-    for page in pages_of(product) if pages is None else pages:
-        found.setdefault(page.path, []).append(page)
+    found = grouped((page.path, page) for page in (pages_of(product) if pages is None else pages))
     return tuple(map(tuple, found.values()))
 
 

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from exporter.derive.identity.member_processes import Identity
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import Rejection, TargetFacts
+from exporter.model.listed import grouped
 from exporter.model.migration import LabelConflict, LabelRollout, LabelStep
 from exporter.model.pages import ProcessConfig
 from exporter.products.registry import PRODUCTS
@@ -115,10 +116,8 @@ def alike(labels: Iterable[str]) -> bool:
 
 def by_label(configs: Mapping[str, ProcessConfig]) -> Mapping[str, tuple[str, ...]]:
     """The processes with a label that was read, by label."""
-    found: dict[str, list[str]] = {}
-    for name, config in configs.items():
-        if (label := config.gossip_label) is not None:
-            found.setdefault(label, []).append(name)
+    shown = ((config.gossip_label, name) for name, config in configs.items())
+    found = grouped((label, name) for label, name in shown if label is not None)
     return MappingProxyType({label: tuple(sorted(names)) for label, names in found.items()})
 
 

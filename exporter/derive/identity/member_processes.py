@@ -20,6 +20,7 @@ from itertools import chain
 from types import MappingProxyType
 
 from exporter.model.entry import Member, host_of, port_of
+from exporter.model.listed import grouped
 from exporter.model.pages import GossipMember, GossipState, Observation, ProcessConfig, Ring
 
 ALIVE = frozenset({GossipState.ALIVE, GossipState.SUSPECT})
@@ -86,10 +87,7 @@ def _census(same: _Same) -> Census:
 
 
 def _index(pairs: Iterable[tuple[str, GossipMember]]) -> Index:
-    found: dict[str, list[GossipMember]] = {}
-    for key, member in pairs:
-        found.setdefault(key, []).append(member)
-    return {key: tuple(members) for key, members in found.items()}
+    return {key: tuple(members) for key, members in grouped(pairs).items()}
 
 
 @dataclass(frozen=True, slots=True)

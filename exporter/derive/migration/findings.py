@@ -17,6 +17,7 @@ from exporter.derive.ring.writers import sharing, without_member
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import ClientFacts, GossipFacts, KeyFacts, TargetFacts
 from exporter.model.findings import Finding, FindingKind
+from exporter.model.listed import grouped
 from exporter.model.migration import Migration
 from exporter.model.pages import Outcome, Phase, Product, Reason
 from exporter.model.stores import StoreFacts
@@ -194,9 +195,7 @@ def _mixed(clients: tuple[ClientFacts, ...], isolated: Iterable[str]) -> Iterabl
     """The dangerous middle: complete values of one key are written back and forth between two stores.
     Different primaries of different keys are less dangerous: a switch that did not reach all clients.
     """
-    keys: dict[str, list[ClientFacts]] = {}
-    for client in clients:
-        keys.setdefault(client.key or client.name, []).append(client)
+    keys = grouped((client.key or client.name, client) for client in clients)
     both = [found for found in keys.values() if _on_gossip(found) and _on_store(found)]
     if both:
         gossip = {target for found in both for target in _on_gossip(found)}
@@ -265,9 +264,8 @@ _SWITCHING_OFF = frozenset({Phase.SWITCHED, Phase.DETACHED})
 
 def _stranded(targets: Iterable[TargetFacts]) -> Iterable[Finding]:
     """The readers of a store without a writer."""
-    found: dict[tuple[str, str, Phase], list[str]] = {}
-    for c in kv_clients.stranded(c for t in targets for c in t.clients):
-        found.setdefault((c.name, c.key, c.phase), []).append(c.target)
+    readers = kv_clients.stranded(c for t in targets for c in t.clients)
+    found = grouped(((c.name, c.key, c.phase), c.target) for c in readers)
     culprits = tuple(
         Culprit(Kind.READER_STRANDED, member=name, key=key, what=where.label, value=len(on), names=tuple(on))
         for (name, key, where), on in sorted(found.items())

@@ -15,6 +15,7 @@ from exporter.derive import kv_clients
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.findings import Finding, FindingKind
+from exporter.model.listed import grouped
 from exporter.model.pages import Phase
 from exporter.model.planning.plan import IN_MULTI
 from exporter.model.settings import RingConfig, RuntimeConfig, ring_config_of
@@ -113,10 +114,11 @@ def _early(blocks: tuple[_Read, ...]) -> Iterator[Finding]:
 
 def _not_followed(blocks: tuple[_Read, ...]) -> Iterator[Finding]:
     """The clients that it should reach, and that show different settings."""
-    found: dict[str, list[_Read]] = defaultdict(list)
-    for one in blocks:
-        if one.client.phase in IN_MULTI and one.is_reached and not one.is_followed:
-            found[as_written(one.runtime)].append(one)
+    found = grouped(
+        (as_written(one.runtime), one)
+        for one in blocks
+        if one.client.phase in IN_MULTI and one.is_reached and not one.is_followed
+    )
     for block, some in sorted(found.items()):
         clients = tuple(sorted({one.client.name for one in some}))
         names = {one.target.name for one in some}
@@ -128,9 +130,9 @@ def _differing(read: tuple[_Read, ...], now: float) -> Iterator[Finding]:
     once every page was read again.
     """
     having = {one.target.name: one.target for one in read if one.client.phase in IN_MULTI and one.is_reached}
-    blocks: dict[str, list[str]] = defaultdict(list)
-    for target in having.values():
-        blocks[as_written(target.runtime or RuntimeConfig()) or "no lines"].append(target.name)
+    blocks = grouped(
+        (as_written(t.runtime or RuntimeConfig()) or "no lines", t.name) for t in having.values()
+    )
     changed = max((target.runtime_since for target in having.values()), default=0.0)
     if len(blocks) > 1 and now - changed >= SPREAD:
         culprits = (

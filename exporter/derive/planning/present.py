@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from types import MappingProxyType
 
 from exporter.derive import kv_clients
 from exporter.derive.migration.runtime_config_differences import runtime_age
 from exporter.model.facts import TargetFacts
+from exporter.model.listed import grouped
 from exporter.model.pages import Product
-from exporter.model.planning.plan import BlockNow, GossipNow, Reached, RingNow, Setting
+from exporter.model.planning.plan import BlockNow, GossipNow, Reached, RingNow
 from exporter.model.settings import ring_config_of
 from exporter.products.kv_settings import SETTINGS, blocks_of
 
@@ -44,10 +44,11 @@ def blocks_now(
 ) -> tuple[BlockNow, ...]:
     """The blocks of the runtime configuration, where read: of the processes of these rings, or of all."""
     names = None if rings is None else {name for ring in rings for name in ring.targets}
-    found: dict[tuple[tuple[str, Setting], ...], list[TargetFacts]] = defaultdict(list)
-    for target in targets:
-        if target.runtime is not None and (names is None or target.name in names):
-            found[tuple(target.runtime.lines.items())].append(target)
+    found = grouped(
+        (tuple(target.runtime.lines.items()), target)
+        for target in targets
+        if target.runtime is not None and (names is None or target.name in names)
+    )
     return tuple(
         BlockNow(MappingProxyType(dict(lines)), tuple(sorted(t.name for t in some)), runtime_age(some, now))
         for lines, some in sorted(found.items(), key=lambda item: (-len(item[1]), str(item[0])))

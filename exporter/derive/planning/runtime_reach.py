@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from exporter.model.facts import ClientFacts, TargetFacts
+from exporter.model.listed import grouped
 from exporter.model.pages import Phase, Product
 from exporter.model.planning.plan import BY_RUNTIME, IN_MULTI, Reached, Route
 from exporter.model.settings import RingConfig, RuntimeConfig, ring_config_of
@@ -18,11 +18,7 @@ def reached(
 ) -> tuple[Reached, ...]:
     """Each ring of a migration, with its clients and how the step into a phase reaches them."""
     known = tuple(targets)
-    by_key: dict[str, list[ClientFacts]] = defaultdict(list)
-    for target in known:
-        for client in target.clients:
-            if client.migration == migration:
-                by_key[client.key].append(client)
+    by_key = grouped((c.key, c) for target in known for c in target.clients if c.migration == migration)
     static = Static(
         {t.name: t.config.rings if t.config else {} for t in known},
         frozenset(t.name for t in known if _is_overridden(t, product)),

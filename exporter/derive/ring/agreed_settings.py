@@ -17,6 +17,7 @@ from exporter.derive import kv_clients
 from exporter.derive.judging_rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import ClientFacts
+from exporter.model.listed import grouped
 from exporter.model.pages import ProcessConfig, RingConfig
 from exporter.model.settings import Replication, RingSettings
 
@@ -103,10 +104,7 @@ def _values(
     claims = tuple(claims)
     if len({setting(claim.config) for claim in claims} - {None}) < 2:
         return  # nearly always
-    having: dict[float, list[str]] = {}
-    for claim in claims:
-        if (each := setting(claim.config)) is not None:
-            having.setdefault(each, []).append(claim.target)
+    having = grouped((each, c.target) for c in claims if (each := setting(c.config)) is not None)
     yield from disagreement(having, lambda value, usual: Culprit(kind, value=value, of=usual))
 
 

@@ -18,6 +18,7 @@ from exporter.derive.identity.member_processes import Identity
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import State, port_of
 from exporter.model.facts import ClientFacts, KeyFacts, MemberFacts, Snapshot, TargetFacts
+from exporter.model.listed import grouped
 from exporter.model.rings import WriterFacts
 from exporter.products.ring_pages import reads_only_by_name, ring_of
 
@@ -51,10 +52,7 @@ def with_writers(
     """Add the facts of its writers to each ring that was read. `before` is the previous snapshot."""
     roster = Roster({t.name: t for t in targets}, {i.target: i for i in identities})
     earlier = {key.key: key for key in before.keys} if before else {}
-    clients: dict[str, list[ClientFacts]] = {}
-    for target in targets:
-        for client in target.clients:
-            clients.setdefault(client.key, []).append(client)
+    clients = grouped((client.key, client) for target in targets for client in target.clients)
     return tuple(
         replace(key, writers=_held(key, clients.get(key.key, []), roster, earlier.get(key.key)))
         if key.kind == "ring" and key.source
@@ -180,9 +178,7 @@ def _is_local(host: str) -> bool:
 
 def _claimed(key: KeyFacts, writers: Iterable[TargetFacts], roster: Roster) -> Groups:
     """Instance ids of this ring that two or more processes are configured with."""
-    named: dict[str, list[TargetFacts]] = {}
-    for target in writers:
-        named.setdefault(roster.shown_id(target, key.key), []).append(target)
+    named = grouped((roster.shown_id(target, key.key), target) for target in writers)
     return MappingProxyType(
         {
             name: tuple(target.name for target in targets)
@@ -200,9 +196,7 @@ def _self(target: TargetFacts) -> tuple[object, ...]:
 
 
 def _grouped(pairs: Iterable[tuple[str, str]], least: int = 2) -> Groups:
-    found: dict[str, list[str]] = {}
-    for key, name in pairs:
-        found.setdefault(key, []).append(name)
+    found = grouped(pairs)
     return MappingProxyType({key: tuple(names) for key, names in found.items() if len(names) >= least})
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from exporter.errors import FetchError
+from exporter.model.listed import grouped
 from exporter.model.pages import Reason
 from exporter.model.stores import Decode, StoreRead
 from exporter.sources.http.failures import plain
@@ -184,20 +185,14 @@ def _in_order(entries: list[KeyValue], start: bytes, end: bytes) -> Iterator[Key
 
 def _clusters(endpoints: list[Endpoint]) -> dict[str, list[str]]:
     """Hosts by the cluster that they named, now or at their last answer."""
-    found: dict[str, list[str]] = {}
-    for endpoint in endpoints:
-        if endpoint.session.cluster:
-            found.setdefault(endpoint.session.cluster, []).append(_host(endpoint))
-    return found
+    return grouped((each.session.cluster, _host(each)) for each in endpoints if each.session.cluster)
 
 
 def _none_of(errors: dict[str, FetchError]) -> FetchError:
     """Why no endpoint gave all: each reason with its endpoints; those to be mended by hand first."""
     if len(errors) == 1:
         return next(iter(errors.values()))
-    alike: dict[tuple[Reason, str], list[str]] = {}
-    for host, error in errors.items():
-        alike.setdefault((error.reason, error.detail), []).append(host)
+    alike = grouped(((error.reason, error.detail), host) for host, error in errors.items())
     order = sorted(alike, key=lambda refusal: refusal[0] not in (Reason.DENIED, Reason.TLS))
     text = "; ".join(f"{', '.join(alike[refusal])}: {refusal[1]}" for refusal in order)
     return FetchError(order[0][0], plain(text))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from exporter.errors import FetchError
+from exporter.model.listed import grouped
 from exporter.model.pages import Answer, Reason
 from exporter.sources.http.failures import CERTIFICATE_REFUSED, CERTIFICATE_WANTED, plain
 
@@ -149,9 +150,7 @@ async def at_once(reads: Iterable[Coroutine[None, None, T]]) -> list[T]:
 
 def together(errors: Sequence[FetchError]) -> FetchError:
     """One failure of several: equal words name their prefixes together; the first gives the reason."""
-    alike: dict[str, list[FetchError]] = {}
-    for error in errors:
-        alike.setdefault(error.words if isinstance(error, StoreError) else error.detail, []).append(error)
+    alike = grouped((e.words if isinstance(e, StoreError) else e.detail, e) for e in errors)
     return FetchError(errors[0].reason, plain("; ".join(map(_joined, alike.values()))))
 
 

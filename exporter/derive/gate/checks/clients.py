@@ -15,6 +15,7 @@ from exporter.derive.judging_rules import DEFAULT_PERIOD
 from exporter.derive.kv_clients import is_without_clients, some_of
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import ClientFacts
+from exporter.model.listed import grouped
 from exporter.model.pages import Outcome, Phase
 from exporter.products.ring_pages import HA_KEY
 
@@ -269,10 +270,7 @@ def _name_and_phase(client: ClientFacts) -> tuple[str, Phase]:
 
 
 def _by_name(clients: Iterable[ClientFacts]) -> dict[str, list[ClientFacts]]:
-    found: dict[str, list[ClientFacts]] = {}
-    for client in clients:
-        found.setdefault(client.name, []).append(client)
-    return found
+    return grouped((client.name, client) for client in clients)
 
 
 @check(

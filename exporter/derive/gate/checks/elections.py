@@ -10,6 +10,7 @@ from exporter.derive.gate.check_registration import Answer, check
 from exporter.derive.gate.checks.rings import is_fresh, lacking
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import KeyFacts, TargetFacts
+from exporter.model.listed import grouped
 from exporter.model.pages import Outcome
 from exporter.products.ha_keys import prefixes_in
 from exporter.products.ring_pages import HA_KEY
@@ -90,11 +91,10 @@ def ha_elections_steady(evidence: Evidence) -> Answer:
 
 def _trackers_apart(evidence: Evidence) -> list[Culprit]:
     """Which trackers have which prefix, where they differ: each elects below its own."""
-    prefixes: dict[str, list[str]] = {}
-    for target in evidence.up:
-        configs = [target.config] if target.config and _tracks(target) else []
-        for prefix in prefixes_in(configs, tracking=True):
-            prefixes.setdefault(prefix, []).append(target.name)
+    configs = ((t.name, t.config) for t in evidence.up if t.config and _tracks(t))
+    prefixes = grouped(
+        (prefix, name) for name, config in configs for prefix in prefixes_in([config], tracking=True)
+    )
     return [
         Culprit(Kind.TRACKER_PREFIX, what=prefix, names=tuple(names))
         for prefix, names in sorted(prefixes.items())

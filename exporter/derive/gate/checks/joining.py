@@ -17,6 +17,7 @@ from exporter.derive.migration.risks import is_at
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import port_of
 from exporter.model.facts import TargetFacts
+from exporter.model.listed import grouped
 
 DOC = "docs/ring.md"
 CONFIGURED = "Let the exporter read the configuration page of every process: the setting is there."
@@ -154,11 +155,7 @@ mirror_seeds = _join_members(_with_memberlist, of_others=True)
 
 def _tls(targets: Iterable[TargetFacts]) -> Mapping[str, list[str]]:
     """Processes by whether the gossip is encrypted; a release without the setting does not do it."""
-    found: dict[str, list[str]] = {}
-    for target in targets:
-        on = bool(target.config and target.config.gossip_tls)
-        found.setdefault("true" if on else "false", []).append(target.name)
-    return found
+    return grouped(("true" if t.config and t.config.gossip_tls else "false", t.name) for t in targets)
 
 
 def _differing(setting: str, by_value: Mapping[str, list[str]]) -> list[Culprit]:
@@ -202,9 +199,7 @@ def _unreached_ports(targets: list[TargetFacts]) -> list[Culprit]:
     hosts = [target.host for target in targets]
     if len(set(hosts)) < len(hosts):
         return []
-    by_port: dict[str, list[str]] = {}
-    for target in targets:
-        by_port.setdefault("/".join(map(str, sorted(_ports(target)))), []).append(target.name)
+    by_port = grouped(("/".join(map(str, sorted(_ports(target)))), target.name) for target in targets)
     if len(by_port) < 2:
         return []
     named = frozenset[int]().union(*map(_seed_ports, targets))

@@ -13,6 +13,7 @@ from exporter.derive.gate.checks.ring_members import unread
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, TargetFacts
+from exporter.model.listed import grouped
 from exporter.products.components import WRITE_PATH
 from exporter.products.ring_pages import INGESTERS, WRITE_RINGS
 
@@ -124,9 +125,6 @@ def one_zone_at_a_time(evidence: Evidence) -> Answer:
 
 def _leaving(key: KeyFacts, old: str) -> Iterable[Culprit]:
     """The zones from which old members go, where they are more than one."""
-    zones: dict[str, list[str]] = {}
-    for member in key.members:
-        if member.group == old and member.state not in _STAYING:
-            zones.setdefault(member.zone, []).append(member.id)
+    zones = grouped((m.zone, m.id) for m in key.members if m.group == old and m.state not in _STAYING)
     for zone, names in sorted(zones.items()) if len(zones) > 1 else ():
         yield Culprit(Kind.ZONE_LEAVING, key=key.key, what=zone or "none", names=tuple(sorted(names)))

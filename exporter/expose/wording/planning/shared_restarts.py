@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Protocol
+
+from exporter.model.listed import grouped
 
 
 class Restarting(Protocol):
@@ -21,9 +22,6 @@ class Restarting(Protocol):
 
 def together(plans: Iterable[Restarting]) -> str:
     """The plans that restart the same processes, "" for none."""
-    found: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for plan in plans:
-        if plan.restarting:
-            found[plan.restarting].append(plan.title)
+    found = grouped((plan.restarting, plan.title) for plan in plans if plan.restarting)
     shared = [" and ".join(titles) for titles in found.values() if len(titles) > 1]
     return " ".join(f"{one} restart the same processes: make both changes in one rollout." for one in shared)
