@@ -13,6 +13,7 @@ import sys
 import tokenize
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
@@ -88,18 +89,30 @@ def modules(root: Path, *parts: str) -> Iterator[Path]:
             yield path
 
 
-def imports(root: Path, path: Path) -> Iterator[tuple[int, str]]:
+def imports(root: Path, path: Path) -> tuple[tuple[int, str], ...]:
     """(line, dotted name) of everything imported, wherever in the file; relative ones made absolute."""
-    package = path.relative_to(root).parent.parts
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    return _imported(path.read_text(encoding="utf-8"), path.relative_to(root).parent.parts)
+
+
+@cache
+def _imported(text: str, package: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+    return tuple(_each_import(ast.parse(text), package))
+
+
+def _each_import(tree: ast.Module, package: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, name.name) for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
             module = ".".join([*base, *([node.module] if node.module else [])])
             yield from ((node.lineno, f"{module}.{name.name}") for name in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("import_module", "__import__"):
+        elif isinstance(node, ast.Call) and _is_call_of(node, "import_module", "__import__"):
             yield node.lineno, _text(node.args[0]) if node.args else "?"
+
+
+def _is_call_of(node: ast.Call, *names: str) -> bool:
+    return isinstance(node.func, ast.Name) and node.func.id in names
 
 
 def _text(argument: ast.expr) -> str:
@@ -259,7 +272,7 @@ def tests_do_not_sleep(root: Path) -> Iterator[str]:
             if name == "time.sleep":
                 yield f"{path.relative_to(root)}:{line}: imports {name}"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "time.sleep":
+            if isinstance(node, ast.Attribute) and node.attr == "sleep" and ast.unparse(node) == "time.sleep":
                 yield f"{path.relative_to(root)}:{node.lineno}: time.sleep"
 
 
