@@ -24,7 +24,7 @@ from exporter.derive.migration.migrations import migrations_of
 from exporter.derive.migration.phase_since import dated
 from exporter.derive.migration.risks import with_dangers
 from exporter.derive.previous_cycle import History, RingHistory, Watched, remember
-from exporter.derive.process_judgement import judge_targets, missed, usual_product
+from exporter.derive.process_judgement import fleet_skew, judge_targets, missed, usual_product
 from exporter.derive.ring.partitions import with_owners
 from exporter.derive.ring.writers import with_writers
 from exporter.derive.shard import Judged, apart, part_of
@@ -145,5 +145,5 @@ def _judge_stores(
     cycle: Cycle, history: History, targets: tuple[TargetFacts, ...], places: Places
 ) -> tuple[StoreFacts, ...]:
     before = {store.title: store for store in history.snapshot.stores} if history.snapshot else {}
-    around = Around(cycle.at, cycle.observed, targets, cycle.names.ha)
+    around = Around(cycle.at, cycle.observed, targets, cycle.names.ha, fleet_skew(cycle.observed))
     return judge_stores(cycle.stores, places, Earlier(before, history.indexes, history.stores), around)

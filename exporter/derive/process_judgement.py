@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
+from statistics import median_high
 from types import MappingProxyType
 from typing import Any
 
@@ -287,6 +288,17 @@ def clock_of(observed: Observation) -> float | None:
 def skew_of(observed: Observation) -> float | None:
     """Its clock less ours, seconds; a Date header in integer seconds can be off by one."""
     return next(_skews(_telling(observed)), None)
+
+
+def fleet_skew(observed: Iterable[Observation]) -> float | None:
+    """How far the clocks of most processes are ahead of ours, seconds. Of two that differ the later one
+    counts: with it a heartbeat can seem late, but never too recent.
+
+    A process whose pages all failed counts too: without any, the clock of the store's server would judge
+    the members, and it may be minutes away.
+    """
+    skews = [skew for each in observed if (skew := skew_of(each)) is not None]
+    return median_high(skews) if skews else None
 
 
 def _skews(telling: Iterable[Page[object]]) -> Iterator[float]:

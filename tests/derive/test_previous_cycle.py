@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from exporter.derive.conclude import conclude
 from exporter.derive.previous_cycle import (
     FORGET_LOST,
     FORGET_VANISHED,
@@ -17,7 +18,9 @@ from exporter.derive.previous_cycle import (
 )
 from exporter.model.entry import State
 from exporter.model.facts import MemberFacts
-from tests.derive.build import NOW
+from exporter.model.pages import GossipView, Observation, Outcome, Page, Reason
+from tests.derive import build
+from tests.derive.build import NOW, PAGES, Fleet, Process
 
 ALL = frozenset(f"p-{n}" for n in range(20))
 
@@ -159,3 +162,35 @@ def test_members_that_leave_are_no_part_lost_by_and_by(
     cycles: list[tuple[float, list[MemberFacts]]], watched: Watched
 ) -> None:
     assert not parted(cycles, watched)
+
+
+def _answering_503(seen: Observation) -> Observation:
+    """An ingress answers for the process: each page failed, and has a correct Date."""
+
+    def failed(page: Page[Any]) -> Page[Any]:
+        return replace(page, outcome=Outcome.FAILED, value=None, reason=Reason.STATUS)
+
+    gossip = GossipView(failed(seen.gossip.page))
+    metrics, config = failed(seen.metrics), failed(seen.config)
+    return replace(seen, metrics=metrics, config=config, gossip=gossip, rings={}, partitions={}, others={})
+
+
+@pytest.mark.parametrize("ahead", [0.0, 600.0])
+def test_a_loss_is_found_after_a_cycle_in_which_no_process_answered(ahead: float) -> None:
+    """Without the time of any process, the store's clock would make each member unhealthy for that cycle."""
+    fleet = Fleet(processes=[Process(n, sees=(1, 2, 3, 4)) for n in (1, 2, 3, 4)], clock=ahead)
+    for _ in range(3):
+        fleet.look(15, beat=True)
+    fleet.now, fleet.number = fleet.now + 15, fleet.number + 1
+    fleet.beat()
+    cycle = fleet.cycle()
+    silent = replace(cycle, observed=tuple(map(_answering_503, cycle.observed)))
+    now, fleet.history = conclude(silent, fleet.history, fleet.rules)
+    assert {member.state for key in now.keys for member in key.members} == {State.ACTIVE}
+    fleet.now, fleet.number = fleet.now + 15, fleet.number + 1
+    for key in PAGES:
+        fleet.store[key] = build.ring([build.member("p-1", fleet.now)], fleet.now)
+        for process in fleet.processes:
+            process.pages[key] = fleet.store[key]
+    now, _ = conclude(fleet.cycle(), fleet.history, fleet.rules)
+    assert {key.lost for key in now.keys if key.kind == "ring"} == {3}

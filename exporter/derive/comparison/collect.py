@@ -13,8 +13,9 @@ from exporter.derive.comparison.page_keys import KeyLookup, Shown, pages_shown, 
 from exporter.derive.comparison.ring_metrics_comparison import Signal
 from exporter.derive.identity.key_names import Names
 from exporter.derive.kv_clients import EXTERNAL_STORES, primary_of
+from exporter.derive.process_judgement import fleet_skew
 from exporter.derive.ring.agreed_settings import Claim, Role
-from exporter.derive.ring.reference_clock import fleet_clock, fleet_skew
+from exporter.derive.ring.reference_clock import fleet_clock
 from exporter.derive.store.store_choice import Places, places_of
 from exporter.model.entry import Replica
 from exporter.model.facts import ClientFacts, ProbeResult, Rejection, TargetFacts
@@ -85,7 +86,7 @@ def read_keys(
     found = sorted(_keys(up, stores, cycle.names.ha), key=lambda key: (key not in ours, key))[:MAX_KEYS]
     failed = frozenset(s.kind for s in cycle.stores if s.outcome is Outcome.FAILED)
     places = places_of((shown.target for shown in up) if cycle.stores else (), cycle.stores)
-    fleet = _Fleet(up, places, failed, primary_of(clients), fleet_skew(judged), cycle.names)
+    fleet = _Fleet(up, places, failed, primary_of(clients), fleet_skew(cycle.observed), cycle.names)
     span = cycle.keep_views_since, cycle.started
     return tuple(
         _read_key(key, fleet, _earlier_views(before.get(key, ()), span, up)) for key in sorted(found)

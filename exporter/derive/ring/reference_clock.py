@@ -6,20 +6,7 @@ together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from statistics import median_high
-
-from exporter.model.facts import TargetFacts
-
 SKEWED = 5.0  # seconds away from the other processes' clocks; a Date header can be off by one
-
-
-def fleet_skew(targets: Iterable[TargetFacts]) -> float | None:
-    """How far the clocks of most processes are ahead of ours, seconds. Of two that differ the later one
-    counts: with it a heartbeat can seem late, but never too recent.
-    """
-    skews = [target.skew for target in targets if target.skew is not None]
-    return median_high(skews) if skews else None
 
 
 def fleet_clock(read_at: float | None, skew: float | None, own: float | None) -> float | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from types import MappingProxyType
 
 from exporter.derive.identity.key_product import (
@@ -17,7 +16,7 @@ from exporter.derive.identity.key_product import (
 )
 from exporter.derive.judging_rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT
 from exporter.derive.ring.agreed_settings import period_of
-from exporter.derive.ring.reference_clock import fleet_clock, fleet_skew
+from exporter.derive.ring.reference_clock import fleet_clock
 from exporter.derive.store.store_choice import Places
 from exporter.derive.store.store_identity import identified
 from exporter.model.entry import PartitionState, Replica
@@ -31,21 +30,17 @@ LONGEST_TIMEOUT = 600.0  # seconds; the longest heartbeat timeout that a real cl
 MAX_DELETED = 100  # keys that were deleted; the last of them suffice
 
 
-@dataclass(frozen=True)  # not slots: the skew is computed once
+@dataclass(frozen=True, slots=True)
 class Around:
     """The context of a store: our clock, the processes as read and as judged, and how HA entries are
-    recognised.
+    recognised. `skew` is how far the processes' clocks are ahead of ours, seconds.
     """
 
     now: float
     observed: tuple[Observation, ...]
     targets: tuple[TargetFacts, ...] = ()
     ha: HaKeys = field(default_factory=HaKeys)
-
-    @cached_property
-    def skew(self) -> float | None:
-        """How far the processes' clocks are ahead of ours, seconds."""
-        return fleet_skew(self.targets)
+    skew: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ import pytest
 
 from exporter.derive.comparison.collect import MAX_KEYS, Cycle, read_keys
 from exporter.derive.comparison.key_input import KeyInput
-from exporter.derive.process_judgement import skew_of
-from exporter.derive.ring.reference_clock import fleet_skew
+from exporter.derive.process_judgement import fleet_skew
 from exporter.model.entry import Replica
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.pages import (
@@ -39,13 +38,7 @@ BOTH = ("consul", "memberlist")
 def facts(seen: Observation, primary: str = "consul", key: str = INGESTER, **more: Any) -> TargetFacts:
     where = Phase.SWITCHED if primary == "memberlist" else Phase.MIRRORING
     client = ClientFacts("t", "c", key, where, writes=True, primary=primary, stores=BOTH)
-    told: dict[str, Any] = {
-        "up": True,
-        "product": Product.CORTEX,
-        "clients": (client,),
-        "skew": skew_of(seen),
-    }
-    told |= more
+    told: dict[str, Any] = {"up": True, "product": Product.CORTEX, "clients": (client,)} | more
     return TargetFacts(seen.target.name, seen.target.url, "all", **told)
 
 
@@ -202,9 +195,7 @@ def test_the_stores_heartbeats_are_aged_by_the_processes_clocks() -> None:
     """Consul's own clock may be minutes away; it neither makes nor hides an unhealthy member."""
     store = consul({INGESTER: RING}, clock=NOW + 600)
     assert read(Process(1, pages={INGESTER: RING}), stores=(store,))[INGESTER].store_clock == NOW
-    nobody = read(
-        Process(1, up=False), stores=(store,), judged=(facts(Process(1).read(NOW), up=False, skew=None),)
-    )
+    nobody = read(Process(1, up=False), stores=(store,), judged=(facts(Process(1).read(NOW), up=False),))
     assert nobody[INGESTER].store_clock == NOW + 600
 
 
@@ -226,7 +217,7 @@ def clocks(*ahead: float) -> list[Observation]:
     ("ahead", "skew"), [((0, 0, 600), 0), ((-600, 0, 0), 0), ((0, 300), 300), ((), None)]
 )
 def test_most_processes_say_what_time_it_is(ahead: tuple[float, ...], skew: float | None) -> None:
-    assert fleet_skew(map(facts, clocks(*ahead))) == skew
+    assert fleet_skew(clocks(*ahead)) == skew
 
 
 def test_a_configured_ring_page_counts_under_its_configured_key() -> None:

@@ -20,10 +20,10 @@ NAMED = (
     "allowed to read, and so must /memberlist of the processes."
 )
 
+# A store that was read with its keys, and has none any more.
 EMPTIED = (
-    "Compare the address and the prefixes under stores with the configuration of the processes. If they are "
-    "right, the keys were deleted, and this check cannot pass any more. If you deleted them on purpose, the "
-    "other checks of the step decide."
+    "The keys were deleted, and this check cannot pass any more. If you deleted them on purpose, the other "
+    "checks of the step decide."
 )
 
 
@@ -84,13 +84,16 @@ def stores_readable(evidence: Evidence) -> Answer:
     "keys. The exporter cannot read DynamoDB: check the table's own metrics of writes.",
 )
 def store_read(evidence: Evidence) -> Answer:
-    """The store was read, with every key in use and every prefix of a configuration."""
+    """The store was read, with every key in use and every prefix of a configuration. An empty store proves
+    nothing: it may be another one. Only of one that had keys before is it known that they were deleted.
+    """
     read, unread = _stores(evidence)
     beside = next((store for store in read if _is_beside(store, evidence)), None)
-    emptied = _empty(read)
+    empty, uncovered = _empty(read), _uncovered(read)
+    emptied = len(empty) == len(read) and not (unread or uncovered) and all(s.moved_at for s in read)
     return Answer(
-        unknown=[*unread, *emptied, *_uncovered(read)],
-        known_by=EMPTIED if emptied and not unread else "",
+        unknown=[*unread, *empty, *uncovered],
+        known_by=EMPTIED if empty and emptied else "",
         good=(
             Looked(LookedKind.STORE_KEYS, sum(store.keys or 0 for store in read)),
             *_known_for(read, evidence),

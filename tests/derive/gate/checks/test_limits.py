@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import KeyFacts, SecondaryFacts, Snapshot
 from exporter.model.gate import Check, Verdict
 from exporter.model.pages import Outcome, Phase, RingConfig
-from tests.derive.build import Fleet, client
+from tests.derive.build import INGESTER, NOW, Fleet, client
 
 RULES = Rules(stores=("consul",))
 
@@ -96,10 +98,24 @@ def test_an_empty_store_is_named_with_what_was_looked_at(
     assert [culprit.names for culprit in of_kind(check, Kind.STORE_EMPTY)] == [named]
     full = stores_readable(seen(replace(now, stores=(replace(store, keys=3),))))
     assert of_kind(full, Kind.STORE_EMPTY) == []
-    late = store_read(seen(replace(now, stores=(store,))))
-    assert (late.verdict, late.remedy) == (Verdict.UNKNOWN, EMPTIED)
-    unread = replace(store, outcome=Outcome.FAILED)
-    assert store_read(seen(replace(now, stores=(unread,)))).remedy != EMPTIED
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, True),
+        ({"moved_at": MappingProxyType({})}, False),  # never read with a key: perhaps another store
+        ({"uncovered": ("collectors/ring",)}, False),  # the prefixes are wrong
+        ({"outcome": Outcome.FAILED}, False),
+    ],
+)
+def test_a_store_whose_keys_were_deleted_says_so_and_another_empty_one_does_not(
+    change: dict[str, Any], told: bool
+) -> None:
+    now = Fleet(rules=RULES).look()
+    emptied = replace(now.stores[0], keys=0, moved_at=MappingProxyType({INGESTER: NOW}))
+    check = store_read(seen(replace(now, stores=(replace(emptied, **change),))))
+    assert (check.verdict, check.remedy == EMPTIED) == (Verdict.UNKNOWN, told)
 
 
 TRACKING = ["distributor-hatracker"]
