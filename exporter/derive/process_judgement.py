@@ -294,8 +294,8 @@ def fleet_skew(observed: Iterable[Observation]) -> float | None:
     """How far the clocks of most processes are ahead of ours, seconds. Of two that differ the later one
     counts: with it a heartbeat can seem late, but never too recent.
 
-    A process whose pages all failed counts too: without any, the clock of the store's server would judge
-    the members, and it may be minutes away.
+    A process counts too if all of its pages failed. Without any process, the members would be judged by the
+    clock of the store's server, which may be minutes away.
     """
     skews = [skew for each in observed if (skew := skew_of(each)) is not None]
     return median_high(skews) if skews else None

@@ -85,7 +85,7 @@ def stores_readable(evidence: Evidence) -> Answer:
 )
 def store_read(evidence: Evidence) -> Answer:
     """The store was read, with every key in use and every prefix of a configuration. An empty store proves
-    nothing: it may be another one. Only of one that had keys before is it known that they were deleted.
+    nothing: it may be another one. If it had keys in an earlier cycle, they were deleted.
     """
     read, unread = _stores(evidence)
     beside = next((store for store in read if _is_beside(store, evidence)), None)
