@@ -16,8 +16,8 @@ from exporter.config import Config, Consul, RingSpec, each_store
 from exporter.derive.identity.member_processes import each_once
 from exporter.derive.judging_rules import Rules
 from exporter.expose.wording.worded_snapshot import worded
+from exporter.label_evidence.configured_log_sources import sources_of
 from exporter.label_evidence.ping_rounds import Probing
-from exporter.label_evidence.rejection_sources import sources_of
 from exporter.label_evidence.rejections import Rejections
 from exporter.model.facts import Snapshot
 from exporter.model.migration import KEPT_ON_STORE, MICROSERVICES

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from exporter.decode.formats.exposition import Wanted, check_exposition, known, search
-from exporter.decode.formats.metrics_page_map import Layout, Readings
+from exporter.decode.formats.metrics_page_layout import Layout, Readings
 from exporter.decode.ring_metrics import ring_signals
 from exporter.errors import DecodeError
 from exporter.model.pages import KVClient, ProcessMetrics, Product

@@ -19,7 +19,7 @@ from exporter.derive.judging_rules import Rules
 from exporter.derive.key_judgement import CycleContext, is_partitioned, judge_keys
 from exporter.derive.migration.events import events
 from exporter.derive.migration.findings import notes, with_findings
-from exporter.derive.migration.fleet import JudgedFleet, judge_fleet
+from exporter.derive.migration.fleet_summary import JudgedFleet, judge_fleet
 from exporter.derive.migration.migrations import migrations_of
 from exporter.derive.migration.phase_since import dated
 from exporter.derive.migration.risks import with_dangers

@@ -11,7 +11,7 @@ from exporter.model.facts import ClientFacts, KeyFacts, TargetFacts
 from exporter.model.listed import grouped
 from exporter.model.pages import KVClient, Observation, Outcome, Phase, ProcessConfig, ProcessMetrics, Product
 from exporter.model.settings import ring_config_of
-from exporter.products.components import RUNS_DISTRIBUTOR, TRACKER_CLIENT, is_tracker
+from exporter.products.component_names import RUNS_DISTRIBUTOR, TRACKER_CLIENT, is_tracker
 from exporter.products.ring_pages import HA_KEY, RING_PAGES, key_of_client, reads_only_by_name
 
 EXTERNAL_STORES = frozenset({"consul", "etcd", "dynamodb"})

@@ -10,7 +10,7 @@ from statistics import median_high
 from types import MappingProxyType
 from typing import Any
 
-from exporter.derive import ha_elections, kv_clients
+from exporter.derive import ha_election_rates, kv_clients
 from exporter.derive.gossip.membership import gossip_of
 from exporter.derive.identity.key_names import Names
 from exporter.derive.identity.member_processes import Identity
@@ -29,7 +29,7 @@ from exporter.model.pages import (
     Product,
     Reason,
 )
-from exporter.products.components import DISTRIBUTOR, is_tracker
+from exporter.products.component_names import DISTRIBUTOR, is_tracker
 from exporter.products.page_kinds import OPTIONAL, RUNTIME_CONFIG
 from exporter.products.registry import outside_requests
 
@@ -73,7 +73,7 @@ def judge_target(
         facts = _answering(observed, identity, before, (rules, names), always)
     else:
         facts = _not_answering(observed, before, rules, always)
-    why, elections = why_none(facts), ha_elections.counted(facts, before)
+    why, elections = why_none(facts), ha_election_rates.counted(facts, before)
     if facts.up and not (why or elections or missed):
         return facts  # nearly always: a copy of each process in each cycle is not free
     complete_at = _complete_at(before) if missed or not facts.up else None

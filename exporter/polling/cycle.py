@@ -25,9 +25,7 @@ from exporter.model.facts import Snapshot
 from exporter.model.pages import Observation, Target
 from exporter.model.shard import Share
 from exporter.model.stores import StoreContent
-from exporter.polling.poll_input import Plan
-from exporter.polling.process_state import Memory, configurations
-from exporter.polling.rounds_in_cycle import (
+from exporter.polling.concurrent_visits import (
     PATIENCE,
     Stragglers,
     deadlines,
@@ -35,6 +33,8 @@ from exporter.polling.rounds_in_cycle import (
     in_portions,
     ticked,
 )
+from exporter.polling.poll_input import Plan
+from exporter.polling.process_state import Memory, configurations
 from exporter.polling.sharding import share_out
 from exporter.polling.stores import read_stores
 from exporter.polling.view_turns import (
@@ -56,7 +56,7 @@ from exporter.polling.view_turns import (
 from exporter.polling.visit import UNREACHABLE, Visit
 from exporter.products.ha_keys import HaKeys, ha_keys
 from exporter.products.ring_pages import HA_KEY
-from exporter.sources.http.budget import Spending
+from exporter.sources.http.process_limits import Spending
 
 log = logger("kvmigration.poll")
 STORE_SHARE = 0.65  # of the remaining time, where the stores are read first: a slow one costs only itself

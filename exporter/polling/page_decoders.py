@@ -18,8 +18,8 @@ from exporter.log import logger
 from exporter.model.pages import NOTICE, Answer, Outcome, Page, PartitionRing, Reason, Ring
 from exporter.polling.costly_page_pauses import HEAVY
 from exporter.products.page_kinds import PAGE_KINDS, PageKind
-from exporter.sources.http.budget import Spending
 from exporter.sources.http.loop_fairness import Pace
+from exporter.sources.http.process_limits import Spending
 
 T = TypeVar("T")
 BIG = HEAVY  # bytes; decoding more than this leaves the loop: it can take more than some milliseconds

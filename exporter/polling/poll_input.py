@@ -11,8 +11,8 @@ from exporter.model.facts import ProbeResult, Rejection, Snapshot
 from exporter.model.pages import Observation, Product, Target, Unwatched
 from exporter.polling.stores import StoreReader
 from exporter.products.ring_pages import RingPage
-from exporter.sources.http.budget import Allowance, allowance_of
 from exporter.sources.http.fetcher import Fetcher
+from exporter.sources.http.process_limits import Allowance, allowance_of
 
 DEADLINE_SHARE = 0.9  # of the interval: a cycle ends before the next one starts
 MIN_DEADLINE = 2.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exporter.decode.earlier_tokens import TokenLists
-from exporter.decode.formats.metrics_page_map import Layout
+from exporter.decode.formats.metrics_page_layout import Layout
 from exporter.model.pages import BuildInfo, Outcome, Page, ProcessConfig, Product
 from exporter.polling.costly_page_pauses import Pauses
 from exporter.sources.http.fetcher import Fetcher

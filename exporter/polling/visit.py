@@ -16,7 +16,7 @@ from exporter.decode.build import decode_build
 from exporter.decode.config import decode_config
 from exporter.decode.earlier_tokens import TokenLists
 from exporter.decode.formats.member_cache import MemberCache
-from exporter.decode.formats.metrics_page_map import Layout
+from exporter.decode.formats.metrics_page_layout import Layout
 from exporter.decode.memberlist import decode_memberlist
 from exporter.decode.metrics import decode_metrics
 from exporter.decode.value import decode_value
@@ -50,8 +50,8 @@ from exporter.products.ring_pages import (
     key_of_client,
     pages_of,
 )
-from exporter.sources.http.budget import Spending
 from exporter.sources.http.fetcher import Fetcher
+from exporter.sources.http.process_limits import Spending
 
 T = TypeVar("T")
 JSON, HTML = "application/json", "text/html"  # a ring page has tokens only in JSON

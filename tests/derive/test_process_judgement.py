@@ -10,7 +10,7 @@ import pytest
 from exporter.derive.identity.key_names import Names
 from exporter.derive.identity.member_processes import identities
 from exporter.derive.judging_rules import Rules
-from exporter.derive.migration.fleet import JudgedFleet
+from exporter.derive.migration.fleet_summary import JudgedFleet
 from exporter.derive.migration.migrations import migrations_of
 from exporter.derive.process_judgement import clock_of, judge_target, product_of
 from exporter.model.facts import TargetFacts

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exporter.derive.comparison.collect import Cycle
-from exporter.derive.gate.checks.read_write_retirement import UNSHIPPED
+from exporter.derive.gate.checks.read_write_mode_old_group import UNSHIPPED
 from exporter.derive.judging_rules import Rules
 from exporter.model.entry import Member, Partition, PartitionState, Replica, State, Tokens
 from exporter.model.pages import (

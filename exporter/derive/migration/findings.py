@@ -9,7 +9,7 @@ from types import MappingProxyType
 from exporter.derive import kv_clients
 from exporter.derive.identity.process_starts import restarting, unlisted
 from exporter.derive.identity.wrong_targets import silence
-from exporter.derive.migration.fleet import JudgedFleet
+from exporter.derive.migration.fleet_summary import JudgedFleet
 from exporter.derive.migration.migrations import REACHED, STANDS_STILL
 from exporter.derive.process_judgement import is_of_two
 from exporter.derive.ring.partitions import without_owner

@@ -9,7 +9,7 @@ from exporter.derive import kv_clients
 from exporter.derive.gossip.label_rollout import ENFORCED, LABELLED, STAGES, UNKNOWN
 from exporter.derive.judging_rules import Rules
 from exporter.derive.kv_clients import is_blind
-from exporter.derive.migration.fleet import JudgedFleet
+from exporter.derive.migration.fleet_summary import JudgedFleet
 from exporter.derive.migration.runtime_config_differences import left_in_runtime, runtime_age
 from exporter.model.entry import host_of
 from exporter.model.facts import ClientFacts, GossipFacts, Snapshot, TargetFacts

@@ -14,7 +14,7 @@ from statistics import median_low
 
 from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, oddity
 from exporter.derive.judging_rules import DEFAULT_PERIOD
-from exporter.derive.migration.fleet import JudgedFleet
+from exporter.derive.migration.fleet_summary import JudgedFleet
 from exporter.derive.migration.runtime_config_differences import runtime_risks
 from exporter.derive.ring.quorum import spare
 from exporter.model.entry import host_of, port_of

@@ -29,11 +29,11 @@ from yarl import URL
 from exporter.errors import FetchError
 from exporter.model.pages import EMPTY, Answer, Outcome, Reason, Target
 from exporter.sources.http import allow_list
-from exporter.sources.http.budget import Spending
 from exporter.sources.http.concurrency import Places, Slot
 from exporter.sources.http.failures import WIRE_ERRORS, failure_of
 from exporter.sources.http.loop_fairness import Pace
 from exporter.sources.http.parse_time_limit import Connector, CostlyAnswerError
+from exporter.sources.http.process_limits import Spending
 from exporter.sources.http.reply import Reply
 from exporter.sources.name_resolution import Resolver
 

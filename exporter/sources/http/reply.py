@@ -13,9 +13,9 @@ import aiohttp
 from exporter.errors import FetchError
 from exporter.model.pages import Answer, Outcome, Reason
 from exporter.sources.http.body import Body
-from exporter.sources.http.budget import Spending
 from exporter.sources.http.failures import plain
 from exporter.sources.http.loop_fairness import Pace
+from exporter.sources.http.process_limits import Spending
 
 MAX_ERROR_BODY = 64 * 1024
 LARGE = 8 * 1024 * 1024  # bytes; of bodies beyond this one is in memory at a time

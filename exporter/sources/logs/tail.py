@@ -24,7 +24,7 @@ from pathlib import Path
 
 from exporter.log import logger
 from exporter.model.pages import Outcome
-from exporter.sources.logs import patterns, positions
+from exporter.sources.logs import file_patterns, positions
 from exporter.sources.logs.open_file import Followed, Key, Position, open_file
 from exporter.sources.logs.positions import Counts, State
 from exporter.sources.state_file import BrokenStateError, words
@@ -95,9 +95,9 @@ class LogFiles:
 
         Never raises for a fault of a file or a directory.
         """
-        found, more = patterns.find(self.patterns)
+        found, more = file_patterns.find(self.patterns)
         if more:
-            self._warn("many", f"more than {patterns.MAX_FILES} log files: the oldest are not read")
+            self._warn("many", f"more than {file_patterns.MAX_FILES} log files: the oldest are not read")
         problems = self._unlistable()
         blind = bool(problems)
         problems += self._open_new(found)
@@ -113,7 +113,7 @@ class LogFiles:
         return Reading(Outcome.OK if found else Outcome.ABSENT, behind=behind)
 
     def _unlistable(self) -> list[str]:
-        error = patterns.unlistable(self.patterns)
+        error = file_patterns.unlistable(self.patterns)
         if error is None:
             self._logged.discard("directory")
             return []
@@ -143,7 +143,7 @@ class LogFiles:
 
     def _rotated(self, found: set[Key]) -> dict[Key, str]:
         vanished = [position for position in self._kept if position.key not in found]
-        return {p.key: name for p in vanished if (name := patterns.beside(p.path, p.key))}
+        return {p.key: name for p in vanished if (name := file_patterns.beside(p.path, p.key))}
 
     def _begin(self, file: Followed, recalled: Iterable[Position], *, rotated: bool) -> None:
         """Where to begin: behind what was read under this or another name, else at the beginning."""
@@ -171,7 +171,7 @@ class LogFiles:
                 if file.key not in growing and not file.look():
                     continue
                 growing.add(file.key)
-                read, more = file.read(self.word, partial(take, patterns.process_of(file.path)))
+                read, more = file.read(self.word, partial(take, file_patterns.process_of(file.path)))
             except OSError as error:
                 problems.append(f"{file.path}: {words(error)}")
                 self._warn(file.path, f"{file.path} is not read: {words(error)}")
@@ -186,7 +186,7 @@ class LogFiles:
         for file in list(self._files.values()):
             if file.missing >= PATIENCE and file.idle:
                 with suppress(OSError):
-                    file.read(self.word, partial(take, patterns.process_of(file.path)), last=True)
+                    file.read(self.word, partial(take, file_patterns.process_of(file.path)), last=True)
                 file.close()
                 del self._files[file.key]
 
@@ -198,7 +198,7 @@ class LogFiles:
 
     def _warn(self, what: str, text: str) -> None:
         """Log it once, until it is over."""
-        if what not in self._logged and len(self._logged) < 10 * patterns.MAX_FILES:
+        if what not in self._logged and len(self._logged) < 10 * file_patterns.MAX_FILES:
             self._logged.add(what)
             log.warning(text)
 

@@ -9,7 +9,7 @@ import pytest
 
 from exporter.derive.identity.wrong_targets import silence, why_none
 from exporter.derive.migration import findings
-from exporter.derive.migration.fleet import JudgedFleet
+from exporter.derive.migration.fleet_summary import JudgedFleet
 from exporter.expose.wording import culprits
 from exporter.expose.wording.findings import text
 from exporter.model.facts import ClientFacts, PageFacts, TargetFacts

@@ -8,7 +8,7 @@ import pytest
 
 from exporter.derive.gate.causes import ordered
 from exporter.derive.migration import findings
-from exporter.derive.migration.fleet import JudgedFleet
+from exporter.derive.migration.fleet_summary import JudgedFleet
 from exporter.expose.wording.findings import text
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import State

@@ -11,9 +11,9 @@ from functools import partial
 import pytest
 
 from exporter.model.pages import Answer, Outcome, Reason
-from exporter.sources.http.budget import Spending
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
 from exporter.sources.http.parse_time_limit import Connector, Wire
+from exporter.sources.http.process_limits import Spending
 from tests.sources.wire import Handler, always, hang, request, serve
 
 pytestmark = pytest.mark.asyncio

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from exporter.derive import ha_elections
+from exporter.derive import ha_election_rates
 from exporter.derive.gate.check_input import Evidence
 from exporter.derive.gate.check_registration import Answer, check
 from exporter.derive.gate.checks.rings import is_fresh, lacking
@@ -73,13 +73,13 @@ def ha_elections_steady(evidence: Evidence) -> Answer:
     """Elections are as rare as while the external store was the primary. Where that was not observed,
     failovers of so many HA clusters must explain them.
     """
-    elections = ha_elections.averaged(evidence.up)
-    usual = ha_elections.expected(elections)
+    elections = ha_election_rates.averaged(evidence.up)
+    usual = ha_election_rates.expected(elections)
     minutes = elections.since_seconds / 60
     if not elections.since_seconds:
         return Answer(good=Looked(LookedKind.TRACKER_NOT_SWITCHED))
     clusters = sum(key.entries for key in evidence.keys if key.key == HA_KEY)
-    wrong = ha_elections.too_many(elections, clusters)
+    wrong = ha_election_rates.too_many(elections, clusters)
     if usual is None:
         many = Culprit(Kind.ELECTIONS_MANY_UNWATCHED, value=elections.since, of=clusters, limit=minutes)
         good = Looked(LookedKind.ELECTIONS_UNWATCHED, elections.since, limit=minutes)

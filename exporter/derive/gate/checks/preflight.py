@@ -13,7 +13,7 @@ from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.facts import ClientFacts, TargetFacts
 from exporter.model.migration import HA_TRACKER
 from exporter.model.pages import Outcome, Product
-from exporter.products.components import is_tracker
+from exporter.products.component_names import is_tracker
 from exporter.products.ring_pages import HA_KEY
 
 DOC = "docs/ring.md"

@@ -9,8 +9,8 @@ import pytest
 
 from exporter.errors import FetchError
 from exporter.model.pages import Outcome, Reason
-from exporter.sources.http.budget import Allowance, Spending, allowance_of
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
+from exporter.sources.http.process_limits import Allowance, Spending, allowance_of
 from exporter.sources.http.reply import LARGE
 from tests.sources.wire import always, response, serve
 

@@ -9,7 +9,7 @@ import pytest
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.pages import Product
 from tests.derive.build import PAGES, Fleet, client, step_of
-from tests.derive.gate.checks.test_read_write import BACKEND, FINISH, NEW, RETIRE, fleet, of
+from tests.derive.gate.checks.test_read_write_mode import BACKEND, FINISH, NEW, RETIRE, fleet, of
 
 OVERRIDES = "collectors/overrides-exporter"
 

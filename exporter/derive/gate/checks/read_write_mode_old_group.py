@@ -7,14 +7,14 @@ from collections.abc import Iterable
 
 from exporter.derive.gate.check_input import Evidence
 from exporter.derive.gate.check_registration import Answer, check
-from exporter.derive.gate.checks.read_write import DOC, GROUPED, idle
-from exporter.derive.gate.checks.read_write_prerequisites import in_ring
+from exporter.derive.gate.checks.read_write_mode import DOC, GROUPED, idle
+from exporter.derive.gate.checks.read_write_mode_prerequisites import in_ring
 from exporter.derive.gate.checks.ring_members import unread
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, TargetFacts
 from exporter.model.listed import grouped
-from exporter.products.components import WRITE_PATH
+from exporter.products.component_names import WRITE_PATH
 from exporter.products.ring_pages import INGESTERS, WRITE_RINGS
 
 UNSHIPPED = "ingester_oldest_unshipped_block_timestamp_seconds"  # 0: every block is in the object store

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from exporter.polling.rounds_in_cycle import deadlines
+from exporter.polling.concurrent_visits import deadlines
 from tests.faults.stage import cluster, config_of, evil, failed_pages, is_whole, names, watching
 from tests.sources.wire import Handler, request, response
 

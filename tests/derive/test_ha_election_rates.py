@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.ha_elections import counted, too_many
+from exporter.derive.ha_election_rates import counted, too_many
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import Replica
 from exporter.model.facts import ClientFacts, Elections, Snapshot, TargetFacts

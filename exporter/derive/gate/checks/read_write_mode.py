@@ -16,7 +16,7 @@ from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, TargetFacts
 from exporter.model.views import Place
-from exporter.products.components import READ_PATH
+from exporter.products.component_names import READ_PATH
 from exporter.products.ring_pages import RING_NAMES, WRITE_RINGS
 
 DOC = "docs/read-write.md"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.decode.formats.metrics_page_map import PAGES, SECONDS, Layout
+from exporter.decode.formats.metrics_page_layout import PAGES, SECONDS, Layout
 from exporter.decode.metrics import decode_metrics
 from exporter.errors import DecodeError
 from tests.decode.recorded import answers

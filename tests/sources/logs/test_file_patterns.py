@@ -12,7 +12,7 @@ import pytest
 
 from exporter.model.pages import Outcome
 from exporter.sources.logs import patterns
-from exporter.sources.logs.patterns import find, process_of, unlistable
+from exporter.sources.logs.file_patterns import find, process_of, unlistable
 from exporter.sources.logs.tail import PATIENCE, LogFiles
 
 UID = "1a2b3c4d-0000-4000-8000-123456789abc"
