@@ -32,8 +32,8 @@ VOCABULARY = (
 # The floors of derive/, the ground first: a module or a room imports itself and what stands before it.
 DERIVE_FLOORS = (
     "judging_rules", "kv_clients", "ha_election_rates", "identity", "gossip", "ring", "store",
-    "process_judgement", "comparison", "previous_cycle", "key_judgement", "foreign_members", "migration", "gate",
-    "planning", "shard", "conclude",
+    "process_judgement", "comparison", "previous_cycle", "key_judgement", "foreign_members", "migration",
+    "gate", "planning", "shard", "conclude",
 )  # fmt: skip
 TOP_MODULES, ROOM_MODULES = 8, 14
 PACKAGES = ("exporter", "dashboards", "alerts")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exporter.model.pages import Outcome
-from exporter.sources.logs import patterns
+from exporter.sources.logs import file_patterns
 from exporter.sources.logs.file_patterns import find, process_of, unlistable
 from exporter.sources.logs.tail import PATIENCE, LogFiles
 
@@ -38,7 +38,7 @@ def test_a_files_name_tells_whose_it_is(path: str, process: str) -> None:
 
 
 def test_only_the_newest_files_are_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patterns, "MAX_FILES", 3)
+    monkeypatch.setattr(file_patterns, "MAX_FILES", 3)
     for number in range(5):
         path = tmp_path / f"{number}.log"
         path.touch()
