@@ -47,7 +47,7 @@ HOSTILE = 'a"b\\c\nlevel=error msg=forged\r\x1b[2J\x07\x7f\x9b\u202e\u2028\ud800
 
 
 @pytest.mark.parametrize("style", ["logfmt", "json"])
-def test_a_hostile_value_stays_on_its_line_and_is_whole(stream: io.StringIO, style: log.Format) -> None:
+def test_a_hostile_value_stays_on_its_line_and_is_complete(stream: io.StringIO, style: log.Format) -> None:
     log.setup("info", style, stream)
     log.logger("x").info(HOSTILE, name=HOSTILE, extra={"fields": {"bad key\n": 1}})
     text = stream.getvalue()

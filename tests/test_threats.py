@@ -27,7 +27,7 @@ ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2
 @pytest.mark.asyncio
 @pytest.mark.parametrize("hostile", [False, True])
 @pytest.mark.parametrize("product", PRODUCTS)
-async def test_a_whole_cluster_is_read_and_nothing_in_it_is_touched(product: str, hostile: bool) -> None:
+async def test_a_cluster_is_read_and_nothing_in_it_is_touched(product: str, hostile: bool) -> None:
     """The demo notes every request that would act, by whatever method, on processes and on the store."""
     settings = DemoSettings(product=product, size=2, tokens=8, hostile=hostile, start_phase=Phase.SWITCHED)
     async with Demo(settings) as demo:

@@ -36,7 +36,7 @@ def unhealthy(seen: Seen) -> set[float]:
 
 
 @pytest.mark.asyncio
-async def test_a_process_with_a_wrong_clock_is_told_and_makes_nobody_late() -> None:
+async def test_a_process_with_a_wrong_clock_is_told_and_makes_no_process_late() -> None:
     async with cluster(faults=("clock-skew",)) as demo, watching(config_of(demo, **times(5))) as watch:
         for _ in range(3):
             snapshot = await watch.poller.cycle()

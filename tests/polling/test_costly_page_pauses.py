@@ -74,7 +74,7 @@ def test_a_process_cannot_make_us_remember_names_without_end() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_page_too_large_is_left_alone_and_told_as_failed() -> None:
+async def test_a_page_too_large_is_paused_and_told_as_failed() -> None:
     asked: Counter[str] = Counter()
     sent = {"/ingester/ring": b"x" * 2000}
 

@@ -226,7 +226,7 @@ async def test_a_good_password_is_remembered_and_a_changed_hash_forgotten() -> N
     assert await passwords.allow({"alice": other}, "alice", "sesame") is None
 
 
-async def test_a_stranger_is_compared_at_the_users_cost() -> None:
+async def test_an_unknown_user_is_compared_at_the_users_cost() -> None:
     decoy = Passwords._decoy({"a": GOOD, "b": GOOD.replace("$04$", "$11$")})
     assert decoy.startswith("$2b$11$")
     assert bcrypt.checkpw(b"x", Passwords._decoy({"a": GOOD}).encode()) is False

@@ -164,7 +164,7 @@ REFUSED = [
 
 
 @pytest.mark.asyncio
-async def test_nobody_else_is_asked(serving: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_no_other_process_is_asked(serving: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not one of these opens a connection or resolves a name."""
     asked: list[str] = []
     monkeypatch.setattr(Prober, "snapshot", lambda _, target, __: asked.append(target.name))
@@ -178,7 +178,7 @@ async def test_nobody_else_is_asked(serving: Open, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.asyncio
-async def test_with_nothing_allowed_nobody_is_asked(serving: Open) -> None:
+async def test_with_nothing_allowed_no_process_is_asked(serving: Open) -> None:
     client = await serving()
     assert (await probed(client, "127.0.0.1:8080"))[0] == 403
 

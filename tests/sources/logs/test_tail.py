@@ -298,7 +298,7 @@ def test_a_full_disk_costs_one_warning_and_no_count(
     assert tail(tmp_path / "a.log", state=state).look() == []
 
 
-def test_a_state_is_written_through_no_link_that_somebody_laid(tmp_path: Path) -> None:
+def test_a_state_is_written_through_no_link_laid_there(tmp_path: Path) -> None:
     victim, state = tmp_path / "victim", tmp_path / "state.json"
     victim.write_text("precious")
     beside = tmp_path / f".state.json.{os.getpid()}"

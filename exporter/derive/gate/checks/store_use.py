@@ -89,11 +89,11 @@ def store_read(evidence: Evidence) -> Answer:
     """
     read, unread = _stores(evidence)
     beside = next((store for store in read if _is_beside(store, evidence)), None)
-    empty, uncovered = _empty(read), _uncovered(read)
-    emptied = len(empty) == len(read) and not (unread or uncovered) and all(s.moved_at for s in read)
+    uncovered = _uncovered(read)
+    deleted = not (unread or uncovered) and all(store.moved_at and not store.keys for store in read)
     return Answer(
-        unknown=[*unread, *empty, *uncovered],
-        known_by=EMPTIED if empty and emptied else "",
+        unknown=[*unread, *_empty(read), *uncovered],
+        known_by=EMPTIED if deleted else "",
         good=(
             Looked(LookedKind.STORE_KEYS, sum(store.keys or 0 for store in read)),
             *_known_for(read, evidence),
