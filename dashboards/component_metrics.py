@@ -22,10 +22,7 @@ ANY_PREFIX = (
 )
 """Behind any prefix or none."""
 
-EXACT = (
-    "cortex_request_duration_seconds_count",
-    "cortex_query_frontend_queries_total",
-)
+EXACT = ("cortex_request_duration_seconds_count", "cortex_query_frontend_queries_total")
 """As the read-write guide names them."""
 
 PROMETHEUS = (

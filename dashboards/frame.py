@@ -42,11 +42,7 @@ def variables(house: House, *wanted: str) -> Sequence[Json]:
         house.variable(label, c.BUILD_INFO.name, place[:index], ".+" if label == "job" else ".*")
         for index, label in enumerate(place)
     ]
-    source = {
-        "component": (c.TARGET_UP, ".*"),
-        "key": (c.KEY_PHASE, ".*"),
-        "instance": (c.BUILD_INFO, ".+"),
-    }
+    source = {"component": (c.TARGET_UP, ".*"), "key": (c.KEY_PHASE, ".*"), "instance": (c.BUILD_INFO, ".+")}
     return [
         *every,
         *(

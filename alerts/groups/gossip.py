@@ -76,10 +76,7 @@ SPLIT = Alert(
     "Groups of processes have no gossip contact with each other.",
     names=Names(by_cluster, ("first",), value='printf "%.0f"'),
     board="gossip",
-    about=(
-        "gossip-split",
-        "gossip-one-cluster",
-    ),
+    about=("gossip-split", "gossip-one-cluster"),
 )
 UNKNOWN_MEMBERS = Alert(
     "KVMigrationGossipUnknownMembers",
@@ -94,10 +91,7 @@ UNKNOWN_MEMBERS = Alert(
     ),
     "The gossip has members that are no target and no expected name.",
     board="gossip",
-    about=(
-        "unknown-members",
-        "gossip-no-strangers",
-    ),
+    about=("unknown-members", "gossip-no-strangers"),
 )
 
 

@@ -95,13 +95,7 @@ GROUP = Group(
                 "<names>. Another cluster could join."
             ),
             "A probe with a foreign label, or with none, was answered.",
-            names=Names(
-                holes,
-                (
-                    "target",
-                    "kind",
-                ),
-            ),
+            names=Names(holes, ("target", "kind")),
             board="gossip",
         ),
         Alert(

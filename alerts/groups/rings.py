@@ -117,10 +117,7 @@ GROUP = Group(
             "Processes write to a ring, but have no member in it.",
             names=Names(memberless, ("key",), value=COUNT),
             board="rings",
-            about=(
-                "writers-missing",
-                "writers-are-members",
-            ),
+            about=("writers-missing", "writers-are-members"),
         ),
         Alert(
             "KVMigrationRingDuplicateAddresses",
@@ -135,10 +132,7 @@ GROUP = Group(
             "Two or more members of a ring have one address and port.",
             names=Names(duplicates, ("key",), value=COUNT),
             board="rings",
-            about=(
-                "addresses-shared",
-                "members-distinct",
-            ),
+            about=("addresses-shared", "members-distinct"),
         ),
         Alert(
             "KVMigrationRingMembersUnhealthy",
@@ -210,10 +204,7 @@ GROUP = Group(
             "Tokens are claimed by more than one member.",
             names=Names(conflicts, ("key",), value=COUNT),
             board="rings",
-            about=(
-                "token-conflict",
-                "no-token-conflicts",
-            ),
+            about=("token-conflict", "no-token-conflicts"),
         ),
         Alert(
             "KVMigrationRingMembersWithoutTokens",

@@ -108,14 +108,7 @@ GROUP = Group(
                 "all: <names>."
             ),
             "Members differ in state, tokens, address or zone between primary and secondary.",
-            names=Names(
-                mismatches,
-                (
-                    "key",
-                    "field",
-                ),
-                value='printf "%.0f"',
-            ),
+            names=Names(mismatches, ("key", "field"), value='printf "%.0f"'),
             board="rings",
             about=("contents-equal",),
         ),

@@ -66,13 +66,7 @@ GROUP = Group(
                 "that need them stay closed."
             ),
             "Some pages of a process fail again and again, while its other pages answer.",
-            names=Names(
-                failing,
-                (
-                    "target",
-                    "page",
-                ),
-            ),
+            names=Names(failing, ("target", "page")),
             board="exporter",
         ),
         Alert(

@@ -50,21 +50,8 @@ GROUP = Group(
                 " that lack members: <more>."
             ),
             "Processes have different members, states or tokens in the same ring.",
-            names=Names(
-                diverged,
-                (
-                    "key",
-                    "view",
-                ),
-                value='printf "%.0f views"',
-            ),
-            more=Names(
-                _lacking,
-                (
-                    "target",
-                    "key",
-                ),
-            ),
+            names=Names(diverged, ("key", "view"), value='printf "%.0f views"'),
+            more=Names(_lacking, ("target", "key")),
             board="rings",
             about=("views-agree",),
         ),
@@ -79,14 +66,7 @@ GROUP = Group(
                 "<names>. For such a process, healthy members appear unhealthy."
             ),
             "A process's view is further behind the latest view than the heartbeat timeout and one period.",
-            names=Names(
-                stale,
-                (
-                    "target",
-                    "view",
-                ),
-                value="humanizeDuration",
-            ),
+            names=Names(stale, ("target", "view"), value="humanizeDuration"),
             board="rings",
             about=("views-agree",),
         ),

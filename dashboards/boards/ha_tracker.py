@@ -104,12 +104,7 @@ def _progress(house: House) -> Band:
         "Entries in every view",
         "Red: the primary has entries that a view of the secondary has not at all.",
         [Ask(f"max by (key) ({q.of(c.SECONDARY_KEY_MISSING, HA)})", "{{key}}")],
-        Style(
-            "none",
-            f.above(1),
-            f.present_missing(),
-            empty=f.NOT_COMPARED,
-        ),
+        Style("none", f.above(1), f.present_missing(), empty=f.NOT_COMPARED),
         [house.runbook("KVMigrationSecondaryKeyMissing")],
     )
     checks = Show(

@@ -296,14 +296,7 @@ def _copy(house: House) -> Band:
         "Keys missing in the secondary",
         "Red: the primary has the key and a view of the secondary has not. Before mirroring that is normal.",
         [Ask(f"max by (ring) ({q.of(c.SECONDARY_KEY_MISSING)})", "{{ring}}")],
-        Style(
-            "none",
-            f.above(1),
-            f.present_missing(),
-            low=0,
-            high=1,
-            empty=f.NOT_COMPARED,
-        ),
+        Style("none", f.above(1), f.present_missing(), low=0, high=1, empty=f.NOT_COMPARED),
     )
     return band(9, (house.series(lag, line=True), 12), (house.timeline(missing), 12))
 
