@@ -85,6 +85,10 @@ class Queries:
         """The greatest value by fleet and labels: replicas of the exporter count once."""
         return f"max {self.by(*labels)} ({self.series(metric, matchers)})"
 
+    def least(self, metric: Metric, *labels: str, matchers: str = "") -> str:
+        """The least value by fleet and labels."""
+        return f"min {self.by(*labels)} ({self.series(metric, matchers)})"
+
     def beyond_a_period(self, value: str, limit: Limit, *labels: str) -> str:
         """True where a value in seconds is above a limit and one heartbeat period of its key. Without a
         period it is true above the limit. `labels` are the value's own, `key` among them.
@@ -123,21 +127,9 @@ class Queries:
         *wider, job = self.fleet or ("",)
         if not job:
             return "the fleet"
-        return (
-            "{{ with $labels."
-            + job
-            + " }}{{ . }}{{ else }}the fleet{{ end }}"
-            + "".join(
-                "{{ with or $labels."
-                + label
-                + " $externalLabels."
-                + label
-                + " }}, "
-                + label
-                + " {{ . }}{{ end }}"
-                for label in wider
-            )
-        )
+        named = "{{ with $labels.JOB }}{{ . }}{{ else }}the fleet{{ end }}".replace("JOB", job)
+        place = "{{ with or $labels.LABEL $externalLabels.LABEL }}, LABEL {{ . }}{{ end }}"
+        return named + "".join(place.replace("LABEL", label) for label in wider)
 
     @property
     def pinned(self) -> Queries:

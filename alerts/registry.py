@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from alerts.groups import (
     exporter,
     gossip,
@@ -39,20 +41,20 @@ _BY_QUESTION: tuple[Group, ...] = tuple(
         phases, mirroring, secondary, rings, views, gossip, labels, ha_tracker, store, targets, exporter,
     )
 )  # fmt: skip
-_EVERY = tuple(alert for group in _BY_QUESTION for alert in group.alerts)
+BOARDS = {alert.name: group.board for group in _BY_QUESTION for alert in group.alerts}
+"""The dashboard of each alert."""
 
 
 def _without_harm(group: Group) -> Group:
-    rest = tuple(alert for alert in group.alerts if alert.name not in _TOGETHER)
-    return Group(group.name, rest, group.about)
+    return replace(group, alerts=tuple(alert for alert in group.alerts if alert.name not in _TOGETHER))
 
 
-HARM = Group(
-    "harm",
-    tuple(alert for name in _TOGETHER for alert in _EVERY if alert.name == name),
-    "Certain harm, reported within minutes",
+_EVERY = tuple(alert for group in _BY_QUESTION for alert in group.alerts)
+_HARM = tuple(alert for name in _TOGETHER for alert in _EVERY if alert.name == name)
+GROUPS: tuple[Group, ...] = (
+    Group("harm", "Certain harm, reported within minutes", _HARM),
+    *map(_without_harm, _BY_QUESTION),
 )
-GROUPS: tuple[Group, ...] = (HARM, *map(_without_harm, _BY_QUESTION))
 
 ALERTS: tuple[Alert, ...] = tuple(alert for group in GROUPS for alert in group.alerts)
 NAMES: tuple[str, ...] = tuple(dict.fromkeys(alert.name for alert in ALERTS))

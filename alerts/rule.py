@@ -20,6 +20,7 @@ class Severity(StrEnum):
     INFO = "info"
 
 
+COUNT = 'printf "%.0f"'
 _PLACE = re.compile(r"<(\w+)>")
 
 
@@ -36,13 +37,14 @@ class Names:
     """The culprits for a description: what `text` gives, by these labels, at most ten of them.
 
     `value` is a template pipeline for the number behind each name. `quoted` is for names that a foreign
-    process chooses.
+    process chooses. `total` is how one number for the fleet comes of them: `count`, `sum` or `max`.
     """
 
     text: Text
     labels: tuple[str, ...]
     value: str = ""
     quoted: bool = False
+    total: str = "count"
 
     def template(self, q: Queries) -> str:
         """The template that queries Prometheus for the names, for the alert's own fleet."""
@@ -51,37 +53,43 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert. In `description` stand `<fleet>` for the fleet's name, `<names>` and `<more>` for the
-    culprits, and `<MAX_LAG>` for a number or wait of `alerts.thresholds`.
+    """One alert. It fires for the total of its culprits, or for an expression of its own beside `names`. In
+    `description` stand `<fleet>` for the fleet's name, `<names>` and `<more>` for the culprits, and
+    `<MAX_LAG>` for a number or wait of `alerts.thresholds`.
 
-    `meaning` is one sentence for docs/alerts.md; `board` names the dashboard to open first. `about` are the
-    findings and checks that it reports, by the ids of `exporter.derive.gate.causes`. `memory` is how long its
-    expression stays true after the end of the fault. Two alerts may share a name where only the phase decides
-    upon the severity.
+    `meaning` is one sentence for docs/alerts.md. `about` are the findings and checks that it reports, by the
+    ids of `exporter.derive.gate.causes`. `memory` is how long its expression stays true after the end of the
+    fault. Two alerts may share a name where only the phase decides upon the severity.
     """
 
     name: str
     severity: Severity
     wait: Wait
-    expr: Text
+    condition: Text | Names
     summary: str
     description: str
     meaning: str
     names: Names | None = None
     more: Names | None = None
-    board: str = "overview"
     keep: Wait | None = KEEP
     about: tuple[str, ...] = ()
     memory: Wait | None = None
 
+    def expr(self, q: Queries) -> str:
+        """The expression that is true, once for the fleet, while the fault is there."""
+        if not isinstance(self.condition, Names):
+            return self.condition(q)
+        return f"{self.condition.total} {q.by()} (\n{self.condition.text(q)}\n)"
+
+    @property
+    def listed(self) -> dict[str, Names]:
+        """The culprits by their place in the description."""
+        names = self.condition if isinstance(self.condition, Names) else self.names
+        return {place: found for place, found in (("names", names), ("more", self.more)) if found}
+
     def described(self, q: Queries) -> str:
         """The description as a Prometheus template."""
-        given = {"fleet": q.name}
-        given |= {
-            place: names.template(q)
-            for place, names in (("names", self.names), ("more", self.more))
-            if names is not None
-        }
+        given = {"fleet": q.name} | {place: names.template(q) for place, names in self.listed.items()}
         return _PLACE.sub(lambda found: given.get(found[1]) or _threshold(q, found[1]), self.description)
 
 
@@ -91,16 +99,16 @@ class Record:
 
     name: str
     expr: Text
-    meaning: str
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rules that are evaluated together."""
+    """Alerts that are evaluated together. `board` is the dashboard to open first."""
 
     name: str
+    about: str
     alerts: tuple[Alert, ...]
-    about: str = ""
+    board: str = "overview"
 
 
 @dataclass(frozen=True, slots=True)

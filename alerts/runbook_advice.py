@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Final
 
 from alerts.inhibitions import kept
@@ -13,24 +11,6 @@ from alerts.registry import ALERTS
 from exporter.derive.gate.cause_advice import ADVICE, GUARD
 
 RUNBOOKS: Final = Path(__file__).parent / "runbooks"
-# The state of each of these alerts, by its id in the table.
-STATES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "KVMigrationPrimariesMixed": "primaries-mixed",
-        "KVMigrationLabelsDisagree": "labels-split",
-        "KVMigrationGossipSplit": "gossip-split",
-        "KVMigrationRingShrunk": "ring-shrunk",
-        "KVMigrationClockSkew": "clocks-differ",
-        "KVMigrationStoreUnreachable": "store-unread",
-        "KVMigrationStoreReplaced": "store-replaced",
-        "KVMigrationTargetsDown": "process-down",
-        "KVMigrationMirroringPartial": "mirroring-partial",
-        "KVMigrationRingMembersUnhealthy": "member-unhealthy",
-        "KVMigrationRingGhostMembers": "orphaned-member",
-        "KVMigrationSecondaryMembersMissing": "members-missing",
-        "KVMigrationRingTokenConflicts": "token-conflict",
-    }
-)
 _RESOLVES = re.compile(r"^The alert resolves [\d.]+ minutes after", re.MULTILINE)
 _BLOCK = re.compile(r"<!-- advice: ([\w-]+) -->\n.*?<!-- end of advice -->", re.DOTALL)
 

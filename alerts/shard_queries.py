@@ -9,14 +9,6 @@ from alerts.thresholds import Wait
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.metric import Metric
-from exporter.expose.shard_catalogue import (
-    ABSENT,
-    COMPLETE,
-    ORPHANED_MEMBERS,
-    PRESENT,
-    UNKNOWN_MEMBERS,
-    UNMET,
-)
 from exporter.model.migration import LABELS, READ_WRITE, RINGS, STORE
 from exporter.model.pages import Phase
 
@@ -26,23 +18,13 @@ BEFORE_MEMBERLIST = 'phase!="memberlist"'
 Across = Callable[[Queries], str]
 
 
-def most(q: Queries, metric: Metric, *labels: str, matchers: str = "") -> str:
-    """The greatest value of the shards."""
-    return f"max {q.by(*labels)} ({q.series(metric, matchers)})"
-
-
-def least(q: Queries, metric: Metric, *labels: str, matchers: str = "") -> str:
-    """The least value of the shards."""
-    return f"min {q.by(*labels)} ({q.series(metric, matchers)})"
-
-
 def complete(q: Queries) -> str:
     """1 if every shard is there and all have the same list of processes."""
-    return f"{q.series(PRESENT)} * {q.on()} {_is_agreed(q, s.SHARD_DISCOVERY_DIGEST)}"
+    return f"{q.series(s.PRESENT)} * {q.on()} {_is_agreed(q, s.SHARD_DISCOVERY_DIGEST)}"
 
 
 def _is_agreed(q: Queries, metric: Metric) -> str:
-    return f"({most(q, metric)} == bool {least(q, metric)})"
+    return f"({q.most(metric)} == bool {q.least(metric)})"
 
 
 def present(q: Queries) -> str:
@@ -50,8 +32,8 @@ def present(q: Queries) -> str:
     there = f"count {q.by()} (count {q.by('shard')} ({fresh(q)}))"
     none_is_old = f"* {q.on()} (count {q.by()} ({fresh(q)}) == bool count {q.by()} ({q.series(s.SHARDS)}))"
     agree = [f"* {q.on()} {_is_agreed(q, metric)}" for metric in (s.SHARDS, s.SHARD_RULES_DIGEST)]
-    none_dropped = f"* {q.on()} ({most(q, c.SERIES_DROPPED)} == bool 0)"
-    return "\n".join([f"({there} == bool {most(q, s.SHARDS)})", none_is_old, *agree, none_dropped])
+    none_dropped = f"* {q.on()} ({q.most(c.SERIES_DROPPED)} == bool 0)"
+    return "\n".join([f"({there} == bool {q.most(s.SHARDS)})", none_is_old, *agree, none_dropped])
 
 
 def fresh(q: Queries) -> str:
@@ -63,7 +45,7 @@ def fresh(q: Queries) -> str:
 
 def together(q: Queries, expr: str) -> str:
     """True only where all shards are there: until then a member may belong to a missing shard's process."""
-    return f"({expr})\nand {q.on()} {q.series(COMPLETE)} == 1"
+    return f"({expr})\nand {q.on()} {q.series(s.COMPLETE)} == 1"
 
 
 def _members(q: Queries, metric: Metric, *labels: str, matchers: str = "") -> str:
@@ -172,7 +154,7 @@ def _now(record: str) -> Across:
 
 
 def _differing_or_unmet(q: Queries) -> str:
-    return f"group {q.by('key')} (\n{contents(q)} > 1\n)\nor {q.on('key')}\n{q.series(UNMET)}"
+    return f"group {q.by('key')} (\n{contents(q)} > 1\n)\nor {q.on('key')}\n{q.series(s.UNMET)}"
 
 
 def _of_keys(found: Across) -> Across:
@@ -200,10 +182,10 @@ def _of_keys(found: Across) -> Across:
 
 KEY_CHECKS = ("keys-copied", "members-copied", "contents-equal", "lag")
 FAILS: dict[str, Across] = {
-    "gossip-no-strangers": _settled(UNKNOWN_MEMBERS),
-    "gossip-complete": _settled(ABSENT),
-    "gossip-port-reachable": _settled(ABSENT),
-    "no-ghosts": lambda q: _of_ours(q, settled(q, ORPHANED_MEMBERS)),
+    "gossip-no-strangers": _settled(s.UNKNOWN_MEMBERS),
+    "gossip-complete": _settled(s.ABSENT),
+    "gossip-port-reachable": _settled(s.ABSENT),
+    "no-ghosts": lambda q: _of_ours(q, settled(q, s.ORPHANED_MEMBERS)),
     "labels-agree": _labels,
     "label-set": _labels,
     "old-group-present": _no_old_group,
@@ -220,17 +202,17 @@ CLIENTS: dict[str, Across] = {
 """By check, what makes it fail across the parts, by migration."""
 
 NOT_KNOWN: dict[str, Across] = {
-    "gossip-no-strangers": _now(UNKNOWN_MEMBERS),
-    "gossip-complete": _now(ABSENT),
-    "gossip-port-reachable": _now(ABSENT),
-    "no-ghosts": lambda q: _of_ours(q, q.series(ORPHANED_MEMBERS)),
+    "gossip-no-strangers": _now(s.UNKNOWN_MEMBERS),
+    "gossip-complete": _now(s.ABSENT),
+    "gossip-port-reachable": _now(s.ABSENT),
+    "no-ghosts": lambda q: _of_ours(q, q.series(s.ORPHANED_MEMBERS)),
     "members-labelled": _unlabelled,
     "members-unverified": _unlabelled,  # /config has both
 }
 """By check, what makes it unknown for now, in every migration."""
 
 NOT_KNOWN_OF_KEYS: dict[str, Across] = {
-    **dict.fromkeys(KEY_CHECKS, _of_keys(_now(UNMET))),
+    **dict.fromkeys(KEY_CHECKS, _of_keys(_now(s.UNMET))),
     "views-agree": _of_keys(_differing_or_unmet),
 }
 """By check, what makes it unknown for now, by migration."""

@@ -11,45 +11,15 @@ complete. They are complete with recent values, one number of shards and one lis
 
 from __future__ import annotations
 
+from alerts import shard_queries as across
 from alerts.promql import Queries
 from alerts.rule import Record, Text
-from alerts.shard_queries import (
-    BEFORE_MEMBERLIST,
-    CLIENTS,
-    FAILS,
-    NOT_KNOWN,
-    NOT_KNOWN_OF_KEYS,
-    WRITERS,
-    Across,
-    absent,
-    complete,
-    contents,
-    least,
-    most,
-    moving,
-    orphaned_members,
-    present,
-    settled,
-    together,
-    unknown_members,
-    unmet,
-)
 from alerts.thresholds import Wait
 from exporter.derive.gate.soak import NEW_FOR
 from exporter.derive.gate.step_table import STEPS, Rule
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 from exporter.expose.metric import Metric
-from exporter.expose.shard_catalogue import (
-    ABSENT,
-    COMPLETE,
-    HELD,
-    ORPHANED_MEMBERS,
-    PRESENT,
-    UNBROKEN,
-    UNKNOWN_MEMBERS,
-    UNMET,
-)
 from exporter.model.migration import LABELS, RINGS
 from exporter.model.pages import Phase
 
@@ -67,15 +37,17 @@ LOWEST = "migration_step_check:kvmigration_shard_check:min"
 EARLIEST = "migration:kvmigration_phase:earliest"
 
 
-def _together(across: Across) -> Text:
-    return lambda q: together(q, across(q))
+def _together(found: across.Across) -> Text:
+    return lambda q: across.together(q, found(q))
 
 
-def _by_check(found: dict[str, Across], *labels: str) -> Text:
+def _by_check(found: dict[str, across.Across], *labels: str) -> Text:
+    """Checks that fail across the parts, or that something across them leaves open."""
+
     def expr(q: Queries) -> str:
         parts = [
-            f'label_replace(\ngroup {q.by(*labels)} (\n{across(q)}\n),\n"check", "{check}", "", ""\n)'
-            for check, across in found.items()
+            f'label_replace(\ngroup {q.by(*labels)} (\n{fails(q)}\n),\n"check", "{check}", "", ""\n)'
+            for check, fails in found.items()
         ]
         return "\nor\n".join(parts)
 
@@ -86,7 +58,7 @@ def _gate_check(q: Queries) -> str:
     """In this order: what fails in a part or across, what passes everywhere, what is unknown. A check that
     some exporter does not make, perhaps one of another version, passes nowhere.
     """
-    lowest, highest = q.series(LOWEST), most(q, s.SHARD_CHECK, "migration", "step", "check")
+    lowest, highest = q.series(LOWEST), q.most(s.SHARD_CHECK, "migration", "step", "check")
     asked = f"count {q.by('migration', 'step', 'check')} ({q.series(s.SHARD_CHECK)})"
     all_of_them = f"{asked} == {q.on()} group_left () count {q.by()} ({q.series(s.SHARDS)})"
     return (
@@ -94,7 +66,7 @@ def _gate_check(q: Queries) -> str:
         f"or\n0 * {lowest} and {q.on('check')} {q.series(FAILING)}\n"
         f"or\n0 * {lowest} and {q.on('migration', 'check')} {q.series(ELSEWHERE)}\n"
         f"or\n(\n{highest} == 3 and {lowest} >= 2 and ({all_of_them})\n"
-        f"and {q.on()} {q.series(COMPLETE)} == 1\nunless {q.on('check')} {q.series(OPEN_QUESTION)}\n"
+        f"and {q.on()} {q.series(s.COMPLETE)} == 1\nunless {q.on('check')} {q.series(OPEN_QUESTION)}\n"
         f"unless {q.on('migration', 'check')} {q.series(OPEN_OF_KEYS)}\n) / 3\n"
         f"or\nNaN * {lowest}"
     )
@@ -108,7 +80,7 @@ def _lowest(q: Queries) -> str:
     without a client has none. The rings are always there.
     """
     names = ("migration", "step", "check")
-    first, later = (least(q, s.SHARD_CHECK, *names, matchers=f'step{op}"preflight"') for op in ("=", "!="))
+    first, later = (q.least(s.SHARD_CHECK, *names, matchers=f'step{op}"preflight"') for op in ("=", "!="))
     of_clients = f"group {q.by('migration')} ({q.series(s.SHARD_CHECK, _PREFLIGHT)})"
     begun = q.series(s.SHARD_CLIENTS, f'phase!="{Phase.EXTERNAL.label}"')
     return (
@@ -140,7 +112,7 @@ def _unbroken(q: Queries) -> str:
     """Since when nothing across the parts has been against a step, 0 where something is: it reads its own
     last value. Just after a change of the list of processes not every shard has it, which breaks nothing.
     """
-    own = q.series(UNBROKEN)
+    own = q.series(s.UNBROKEN)
     kept = f"max {q.by(*STEP)} ({own} > 0 and (timestamp({own}) > time() - {q.seconds(GAP)}))"
     return (
         f"{kept} and {q.on(*STEP)} ({_holding(q)} or {q.on(*STEP)} {_pausing(q)})\n"
@@ -155,32 +127,33 @@ def _pausing(q: Queries) -> str:
     changed = f"max {q.by()} (changes({q.series(s.SHARD_DISCOVERY_DIGEST)}[{q.span(NEW)}])) > 0"
     return (
         f"(count {q.by(*STEP)} ({checks}) unless {q.on(*STEP)} ({checks} == 0)\n"
-        f"and {q.on()} {q.series(PRESENT)} == 1 and {q.on()} ({changed}))"
+        f"and {q.on()} {q.series(s.PRESENT)} == 1 and {q.on()} ({changed}))"
     )
 
 
 def _held(q: Queries) -> str:
     """Since when all checks of a step have passed, in every part and across, 0 where they have not."""
-    parts = most(q, s.SHARD_HELD_SINCE_TIMESTAMP_SECONDS, *STEP)
+    parts = q.most(s.SHARD_HELD_SINCE_TIMESTAMP_SECONDS, *STEP)
     since = f"count {q.by(*STEP)} ({q.series(s.SHARD_HELD_SINCE_TIMESTAMP_SECONDS)})"
     everywhere = f"{since} == {q.on()} group_left () count {q.by()} ({q.series(s.SHARDS)})"
-    across = f"({q.series(UNBROKEN)} > 0 and {q.on(*STEP)} {_holding(q)} and {q.on(*STEP)} ({everywhere}))"
+    ours = f"({q.series(s.UNBROKEN)} > 0 and {q.on(*STEP)} {_holding(q)} and {q.on(*STEP)} ({everywhere}))"
     return (
-        f"({across} >= {q.on(*STEP)} {parts}\nor {q.on(*STEP)}\n{parts} and {q.on(*STEP)} {across})\n"
+        f"({ours} >= {q.on(*STEP)} {parts}\nor {q.on(*STEP)}\n{parts} and {q.on(*STEP)} {ours})\n"
         f"or {q.on(*STEP)}\n0 * count {q.by(*STEP)} ({q.series(c.GATE_CHECK)})"
     )
 
 
 def _gate_open(q: Queries) -> str:
     return (
-        f"(time() - ({q.series(HELD)} > 0))\n"
-        f">= bool {q.on()} group_left () {most(q, s.SHARD_SOAK_SECONDS)}\n"
+        f"(time() - ({q.series(s.HELD)} > 0))\n"
+        f">= bool {q.on()} group_left () {q.most(s.SHARD_SOAK_SECONDS)}\n"
         f"or {q.on(*STEP)}\n0 * count {q.by(*STEP)} ({q.series(c.GATE_CHECK)})"
     )
 
 
 def _moving(q: Queries) -> str:
-    return f"count {q.by('migration', 'serves', 'phase')} (\n{moving(q, WRITERS)}\n)"
+    """Writing clients of what has not arrived."""
+    return f"count {q.by('migration', 'serves', 'phase')} (\n{across.moving(q, across.WRITERS)}\n)"
 
 
 def _earliest(q: Queries) -> str:
@@ -213,100 +186,79 @@ def _is_next(q: Queries, rule: Rule) -> str:
     if not rule.migration and rule.phase is not None:
         return f"{q.series(EARLIEST)} == bool {rule.phase:d}"
     if rule.phase is None:
-        return f"0 * {most(q, s.SHARD_CHECK, 'migration', matchers=_only(rule))}"
-    clients = q.series(s.SHARD_CLIENTS, WRITERS)
-    left = f"count {q.by()} ({q.series(s.SHARD_CLIENTS, f'{WRITERS},{BEFORE_MEMBERLIST}')} > 0)"
+        of_step = q.most(s.SHARD_CHECK, "migration", matchers=f'step="{rule.name}"')
+        return f"0 * {of_step}"
+    clients = q.series(s.SHARD_CLIENTS, across.WRITERS)
+    left = f"count {q.by()} ({q.series(s.SHARD_CLIENTS, f'{across.WRITERS},{across.BEFORE_MEMBERLIST}')} > 0)"
     there = f"(count {q.by()} ({clients} > 0) unless {q.on()} {left}) >= bool 0"
-    end = f"{there}\nor {q.on()}\n0 * {most(q, s.SHARDS)}"
+    end = f"{there}\nor {q.on()}\n0 * {q.most(s.SHARDS)}"
     return f'label_replace({end}, "migration", "{rule.migration}", "", "")'
 
 
-def _only(rule: Rule) -> str:
-    return f'step="{rule.name}"'
-
-
 def _uniform(q: Queries) -> str:
+    """1 if all writing clients are in one phase, 0 if not; absent where unknown."""
     metrics = q.series(c.PAGE_UP, 'page="/metrics"')
     phases = f"count {q.by('migration')} (count {q.by('migration', 'phase')} ({q.series(MOVING)}))"
     not_responding = f"{q.series(c.TARGET_UP)} == 0 or {metrics} == 0"
     return (
         f"({phases} == bool 1 and {q.on('migration')} {q.series(EARLIEST)} >= 0)\n"
         f"unless {q.on('migration')} ({phases} == 1 and {q.on()} ({not_responding}))\n"
-        f"and {q.on()} {q.series(COMPLETE)} == 1"
+        f"and {q.on()} {q.series(s.COMPLETE)} == 1"
     )
 
 
 def _views(q: Queries) -> str:
-    views = most(q, s.PART_OF[c.RING_VIEWS], "key", "ring", "view")
-    return f"{views} > 1\nor\n{contents(q)}\nor\n{views}"
+    """Different contents over all shards' views."""
+    views = q.most(s.PART_OF[c.RING_VIEWS], "key", "ring", "view")
+    return f"{views} > 1\nor\n{across.contents(q)}\nor\n{views}"
 
 
 def _counted(metric: Metric, record: str, *labels: str) -> Text:
     def expr(q: Queries) -> str:
-        baseline = together(q, f"0 * {most(q, s.PART_OF[metric], *labels)}")
-        return f"count {q.by(*labels)} ({settled(q, record)})\nor\n{baseline}"
+        baseline = across.together(q, f"0 * {q.most(s.PART_OF[metric], *labels)}")
+        return f"count {q.by(*labels)} ({across.settled(q, record)})\nor\n{baseline}"
 
     return expr
 
 
 def _joined(metric: Metric, operation: str) -> Record:
-    return Record(
-        metric.name,
-        lambda q: f"{operation} {q.by(*metric.labels)} ({q.series(s.PART_OF[metric])})",
-        f"Of all shards' parts, by {operation}.",
-    )
+    """All shards' parts of a metric, joined by an operation."""
+    part = s.PART_OF[metric]
+    return Record(metric.name, lambda q: f"{operation} {q.by(*metric.labels)} ({q.series(part)})")
 
 
 ACROSS = (
-    Record(PRESENT, present, "1 if every shard is present and up to date, and they judge alike."),
-    Record(COMPLETE, complete, "1 if every shard is there, and they agree what there is to watch."),
-    Record(
-        UNKNOWN_MEMBERS,
-        _together(unknown_members),
-        "Gossip members that belong to no shard and match no expected name.",
-    ),
-    Record(ABSENT, _together(absent), "Own members that no process of any shard lists."),
-    Record(UNMET, unmet, "Keys in use that some shard meets no user of."),
-    Record(ORPHANED_MEMBERS, _together(orphaned_members), "Ring members that belong to no process."),
-    Record(FAILING, _by_check(FAILS), "Checks that fail across the parts."),
-    Record(ELSEWHERE, _by_check(CLIENTS, "migration"), "Client checks that clients of any part fail."),
-    Record(OPEN_QUESTION, _by_check(NOT_KNOWN), "Checks that something across the parts leaves open."),
-    Record(
-        OPEN_OF_KEYS,
-        _by_check(NOT_KNOWN_OF_KEYS, "migration"),
-        "Checks that a key leaves open, by migration.",
-    ),
-    Record(LOWEST, _lowest, "The lowest result of a check over all parts, for each migration."),
+    Record(s.PRESENT, across.present),
+    Record(s.COMPLETE, across.complete),
+    Record(s.UNKNOWN_MEMBERS, _together(across.unknown_members)),
+    Record(s.ABSENT, _together(across.absent)),
+    Record(s.UNMET, across.unmet),
+    Record(s.ORPHANED_MEMBERS, _together(across.orphaned_members)),
+    Record(FAILING, _by_check(across.FAILS)),
+    Record(ELSEWHERE, _by_check(across.CLIENTS, "migration")),
+    Record(OPEN_QUESTION, _by_check(across.NOT_KNOWN)),
+    Record(OPEN_OF_KEYS, _by_check(across.NOT_KNOWN_OF_KEYS, "migration")),
+    Record(LOWEST, _lowest),
 )
 GATE = (
-    Record(c.GATE_CHECK.name, _gate_check, "The gate's checks, of all shards."),
-    Record(UNBROKEN, _unbroken, "Since when no check across the parts has failed, unix seconds."),
-    Record(HELD, _held, "Since when all checks of a step have passed, unix seconds; 0 where they have not."),
-    Record(c.GATE_OPEN.name, _gate_open, "The gate, of all shards."),
+    Record(c.GATE_CHECK.name, _gate_check),
+    Record(s.UNBROKEN, _unbroken),
+    Record(s.HELD, _held),
+    Record(c.GATE_OPEN.name, _gate_open),
 )
 FLEET = (
-    Record(MOVING, _moving, "Writing clients of what has not arrived."),
-    Record(EARLIEST, _earliest, "Each migration's phase as a number: the earliest of its writing clients."),
-    Record(c.PHASE.name, _phase, "Each migration's phase."),
-    Record(
-        c.PHASE_UNIFORM.name,
-        _uniform,
-        "1 if all writing clients are in one phase, 0 if not; absent where unknown.",
-    ),
-    Record(c.NEXT_STEP.name, _next_step, "Each migration's next step."),
+    Record(MOVING, _moving),
+    Record(EARLIEST, _earliest),
+    Record(c.PHASE.name, _phase),
+    Record(c.PHASE_UNIFORM.name, _uniform),
+    Record(c.NEXT_STEP.name, _next_step),
 )
 # Nothing reads these, and their sources may be one evaluation old: a group of their own.
 COUNTS = (
-    Record(c.RING_VIEWS.name, _views, "Different contents over all shards' views."),
-    Record(
-        c.RING_GHOST_MEMBERS.name,
-        _counted(c.RING_GHOST_MEMBERS, ORPHANED_MEMBERS, "key", "ring"),
-        "Orphaned members.",
-    ),
-    Record(
-        c.GOSSIP_UNKNOWN_MEMBERS.name, _counted(c.GOSSIP_UNKNOWN_MEMBERS, UNKNOWN_MEMBERS), "Unknown members."
-    ),
-    Record(c.GOSSIP_ABSENT_MEMBERS.name, _counted(c.GOSSIP_ABSENT_MEMBERS, ABSENT), "Members in no list."),
+    Record(c.RING_VIEWS.name, _views),
+    Record(c.RING_GHOST_MEMBERS.name, _counted(c.RING_GHOST_MEMBERS, s.ORPHANED_MEMBERS, "key", "ring")),
+    Record(c.GOSSIP_UNKNOWN_MEMBERS.name, _counted(c.GOSSIP_UNKNOWN_MEMBERS, s.UNKNOWN_MEMBERS)),
+    Record(c.GOSSIP_ABSENT_MEMBERS.name, _counted(c.GOSSIP_ABSENT_MEMBERS, s.ABSENT)),
 )
 PARTS = tuple(_joined(metric, how) for metric, how in s.JOINED.items() if how != "rule")
 

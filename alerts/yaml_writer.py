@@ -15,7 +15,7 @@ from alerts import alertmanager, docs_page
 from alerts.groups import loki_ruler
 from alerts.inhibitions import kept
 from alerts.promql import indented
-from alerts.registry import ALERTS, GROUPS
+from alerts.registry import BOARDS, GROUPS, NAMES
 from alerts.rule import Alert, Options, Record
 from alerts.shard_rules import COUNTS, INTERVAL, JUDGED_ANEW, PARTS
 
@@ -57,7 +57,7 @@ def rule_of(alert: Alert, options: Options) -> dict[str, Any]:
     rule["annotations"] = {
         "summary": f"{alert.summary} ({q.name})",
         "description": alert.described(q),
-        **options.links(alert.name, alert.board, q.documents(), q.fleet),
+        **options.links(alert.name, BOARDS[alert.name], q.documents(), q.fleet),
     }
     return rule
 
@@ -134,7 +134,7 @@ def files(options: Options) -> dict[str, str]:
         "kvmigration-alerts.yaml": _yaml(alerts),
         "kvmigration-shards.yaml": _yaml(shards),
         "prometheusrule.yaml": _yaml(_operator("kvmigration", alerts)),
-        "boards.yaml": _yaml({alert.name: f"kvmigration-{alert.board}" for alert in ALERTS}),
+        "boards.yaml": _yaml({name: f"kvmigration-{BOARDS[name]}" for name in NAMES}),
         "prometheusrule-shards.yaml": _yaml(_operator("kvmigration-shards", shards)),
         "alertmanager.yaml": _yaml(alertmanager.configuration(options)),
         "loki-rules.yaml": _yaml(loki_ruler.document(options)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alerts import thresholds as t
 from alerts.promql import Queries, number
 from alerts.rule import Alert, Group, Names, Severity
-from alerts.shard_queries import fresh, most
+from alerts.shard_queries import fresh
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
 
@@ -81,7 +81,7 @@ def missing(q: Queries) -> str:
     no series any more, not even one that it is down.
     """
     earlier = f"last_over_time({q.series(s.SHARDS)}[{q.span(t.MEMORY)}])"
-    of_as_many = f"{earlier} == {q.on()} group_left () {most(q, s.SHARDS)}"
+    of_as_many = f"{earlier} == {q.on()} group_left () {q.most(s.SHARDS)}"
     return f"group {q.by('shard')} ({of_as_many}) unless {q.on('shard')} {present(q)}"
 
 
@@ -98,7 +98,9 @@ def refused(q: Queries) -> str:
 
 GROUP = Group(
     "exporter",
-    (
+    "The exporter itself",
+    board="exporter",
+    alerts=(
         Alert(
             "KVMigrationExporterDown",
             Severity.CRITICAL,
@@ -110,7 +112,6 @@ GROUP = Group(
                 "alerts have no data and cannot fire."
             ),
             "No exporter of this fleet is scraped any more.",
-            board="exporter",
             keep=None,
         ),
         Alert(
@@ -125,7 +126,6 @@ GROUP = Group(
             ),
             "One of several exporters (shards, replicas) cannot be scraped.",
             names=Names(unanswering, ("instance",)),
-            board="exporter",
             keep=None,
         ),
         Alert(
@@ -141,7 +141,6 @@ GROUP = Group(
             ),
             "The exporter restarts, or its series end and return, again and again: other alerts cannot fire.",
             names=Names(returning, ("instance",), value='printf "%.0f times"'),
-            board="exporter",
         ),
         Alert(
             "KVMigrationExporterStale",
@@ -158,7 +157,6 @@ GROUP = Group(
             "The exporter answers, but its last cycle ended minutes ago, or its first cycle has not ended.",
             names=Names(old, ("instance",), value="humanizeDuration"),
             more=Names(never, ("instance",)),
-            board="exporter",
             keep=None,
         ),
         Alert(
@@ -173,7 +171,6 @@ GROUP = Group(
             ),
             "Cycles take longer than the configured interval: every value is shown late.",
             names=Names(slow, ("instance",), value="humanizeDuration"),
-            board="exporter",
         ),
         Alert(
             "KVMigrationShardsIncomplete",
@@ -190,7 +187,6 @@ GROUP = Group(
             "With several shards: a shard is missing or stale, or they discover different processes.",
             names=Names(missing, ("shard",)),
             more=Names(present, ("shard",)),
-            board="exporter",
         ),
         Alert(
             "KVMigrationExporterReloadFailed",
@@ -204,7 +200,6 @@ GROUP = Group(
             ),
             "The last reload of the configuration failed; the former configuration is in use.",
             names=Names(refused, ("instance",)),
-            board="exporter",
         ),
         Alert(
             "KVMigrationExporterSeriesDropped",
@@ -217,8 +212,6 @@ GROUP = Group(
                 "What they would show is not judged."
             ),
             "There are more series than scale.max_series allows.",
-            board="exporter",
         ),
     ),
-    "The exporter itself",
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from alerts import thresholds as t
 from alerts.promql import Queries, number
-from alerts.rule import Alert, Group, Names, Severity
+from alerts.rule import COUNT, Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
 
 
@@ -74,8 +74,7 @@ SPLIT = Alert(
         "of each, and how many are with it: <names>."
     ),
     "Groups of processes have no gossip contact with each other.",
-    names=Names(by_cluster, ("first",), value='printf "%.0f"'),
-    board="gossip",
+    names=Names(by_cluster, ("first",), value=COUNT),
     about=("gossip-split", "gossip-one-cluster"),
 )
 UNKNOWN_MEMBERS = Alert(
@@ -90,7 +89,6 @@ UNKNOWN_MEMBERS = Alert(
         "cluster may have joined."
     ),
     "The gossip has members that are no target and no expected name.",
-    board="gossip",
     about=("unknown-members", "gossip-no-strangers"),
 )
 
@@ -99,13 +97,13 @@ def by_phase(alert: Alert) -> tuple[Alert, Alert]:
     """A page once any client has memberlist as primary, and a ticket before: no ring is harmed yet."""
     page = replace(
         alert,
-        expr=lambda q: f"{alert.expr(q)}\n{q.any_from(t.SWITCHED)}",
+        condition=lambda q: f"{alert.expr(q)}\n{q.any_from(t.SWITCHED)}",
         meaning=f"{alert.meaning} Critical once memberlist is the primary of any client.",
     )
     ticket = replace(
         alert,
         severity=Severity.WARNING,
-        expr=lambda q: f"{alert.expr(q)}\n{q.none_from(t.SWITCHED)}",
+        condition=lambda q: f"{alert.expr(q)}\n{q.none_from(t.SWITCHED)}",
         meaning=f"{alert.meaning} A warning while memberlist is the primary of no client.",
     )
     return page, ticket
@@ -113,7 +111,9 @@ def by_phase(alert: Alert) -> tuple[Alert, Alert]:
 
 GROUP = Group(
     "gossip",
-    (
+    "Members of the gossip",
+    board="gossip",
+    alerts=(
         *by_phase(SPLIT),
         *by_phase(UNKNOWN_MEMBERS),
         Alert(
@@ -128,7 +128,6 @@ GROUP = Group(
             ),
             "The gossip has members that certainly belong to another product, cluster or release.",
             names=Names(_strange, ("member",), quoted=True),
-            board="gossip",
             about=("foreign-members",),
         ),
         Alert(
@@ -142,14 +141,13 @@ GROUP = Group(
                 "list. The exporter lists them under /api/v1/gossip."
             ),
             "A process that runs memberlist is in no other process's member list.",
-            board="gossip",
             about=("gossip-complete",),
         ),
         Alert(
             "KVMigrationGossipProcessIsolated",
             Severity.WARNING,
             t.ISOLATED,
-            lambda q: f"count {q.by()} (\n{isolated(q)}\n)",
+            Names(isolated, ("target",), value="humanizeDuration"),
             "A process receives no heartbeats by gossip",
             (
                 "{{ $value }} process(es) of <fleet> have no recent heartbeat of another process: <names>. "
@@ -157,8 +155,6 @@ GROUP = Group(
             ),
             "A process has received no recent heartbeat of another process for longer than the timeout and "
             "one period.",
-            names=Names(isolated, ("target",), value="humanizeDuration"),
-            board="gossip",
             about=("process-isolated",),
         ),
         Alert(
@@ -172,24 +168,20 @@ GROUP = Group(
                 "Another cluster is merged with it, or was before."
             ),
             "The gossip has keys that this product does not use.",
-            board="gossip",
             about=("gossip-no-strangers",),
         ),
         Alert(
             "KVMigrationGossipUnhealthy",
             Severity.WARNING,
             t.HEALTH,
-            lambda q: f"count {q.by()} (\n{unhealthy(q)}\n)",
+            Names(unhealthy, ("target",), value=COUNT),
             "Gossip connections fail or are slow",
             (
                 "{{ $value }} process(es) of <fleet> have a bad gossip health score (0 is good, 8 the "
                 "worst): <names>."
             ),
             "The processes' own health score shows lost or late probes.",
-            names=Names(unhealthy, ("target",), value='printf "%.0f"'),
-            board="gossip",
             about=("gossip-port-reachable",),
         ),
     ),
-    "Members of the gossip",
 )

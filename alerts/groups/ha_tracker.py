@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerts import thresholds as t
 from alerts.promql import Queries, number
-from alerts.rule import Alert, Group, Names, Severity
+from alerts.rule import COUNT, Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
 
 
@@ -29,7 +29,9 @@ def _flapping(q: Queries) -> str:
 
 GROUP = Group(
     "ha-tracker",
-    (
+    "The HA tracker",
+    board="ha-tracker",
+    alerts=(
         Alert(
             "KVMigrationHATrackerElectionsDiffer",
             Severity.WARNING,
@@ -42,7 +44,6 @@ GROUP = Group(
                 "replica until the next election."
             ),
             "The elected replica differs between primary and secondary.",
-            board="ha-tracker",
             about=("ha-elections-equal",),
         ),
         Alert(
@@ -56,10 +57,8 @@ GROUP = Group(
                 "in <FLAP_WINDOW>, as counted by <names>. Each change is a gap and duplicates."
             ),
             "Elected replicas change far more often than restarts explain.",
-            names=Names(changes, ("target",), value='printf "%.0f"'),
-            board="ha-tracker",
+            names=Names(changes, ("target",), value=COUNT),
             memory=t.FLAP_WINDOW,
         ),
     ),
-    "The HA tracker",
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from alerts import thresholds as t
 from alerts.groups.gossip import by_phase
 from alerts.promql import Queries
-from alerts.rule import Alert, Group, Names, Severity
+from alerts.rule import COUNT, Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
 
 
@@ -61,18 +61,19 @@ DISAGREE = Alert(
     ),
     "Processes have different labels and some verify them: the gossip is splitting.",
     names=Names(labels, ("label",), value='printf "%.0f processes"', quoted=True),
-    board="gossip",
     about=("labels-split",),
 )
 
 GROUP = Group(
     "labels",
-    (
+    "Gossip labels",
+    board="gossip",
+    alerts=(
         Alert(
             "KVMigrationForeignLabelRejected",
             Severity.WARNING,
             t.REJECTED,
-            lambda q: f"sum {q.by()} (\n{rejections(q)}\n)",
+            Names(rejections, ("label",), value=COUNT, quoted=True, total="sum"),
             "A process with another gossip label keeps sending",
             (
                 'Members of <fleet> rejected about {{ $value | printf "%.0f" }} packets or streams for '
@@ -80,53 +81,44 @@ GROUP = Group(
                 "processes send them."
             ),
             "Processes still receive, and reject, packets or streams with a foreign label.",
-            names=Names(rejections, ("label",), value='printf "%.0f"', quoted=True),
-            board="gossip",
             memory=t.REJECTED_WINDOW,
         ),
         Alert(
             "KVMigrationForeignLabelAccepted",
             Severity.WARNING,
             t.ACCEPTED,
-            lambda q: f"count {q.by()} (\n{holes(q)}\n)",
+            Names(holes, ("target", "kind")),
             "Members accept a gossip label that is not their own",
             (
                 "{{ $value }} member(s) of <fleet> answered a ping without or with another label: "
                 "<names>. Another cluster could join."
             ),
             "A probe with a foreign label, or with none, was answered.",
-            names=Names(holes, ("target", "kind")),
-            board="gossip",
         ),
         Alert(
             "KVMigrationOwnLabelRefused",
             Severity.WARNING,
             t.OWN_REFUSED,
-            lambda q: f"count {q.by()} (\n{refused(q)}\n)",
+            Names(refused, ("target",)),
             "Members refuse the fleet's own gossip label",
             (
                 "{{ $value }} member(s) of <fleet> refuse a ping with the label that they should have: "
                 "<names>. The other members cannot reach them."
             ),
             "A member refuses the label of its own fleet.",
-            names=Names(refused, ("target",)),
-            board="gossip",
         ),
         *by_phase(DISAGREE),
         Alert(
             "KVMigrationLabelVerificationOff",
             Severity.INFO,
             t.VERIFICATION_OFF,
-            lambda q: f"count {q.by()} (\n{unverified(q)}\n)",
+            Names(unverified, ("target",)),
             "Gossip labels are not verified",
             (
                 "{{ $value }} process(es) of <fleet> have not verified gossip labels for a day: "
                 "<names>. Another cluster can join the gossip."
             ),
             "Verification of gossip labels was not switched on again after a label rollout.",
-            names=Names(unverified, ("target",)),
-            board="gossip",
         ),
     ),
-    "Gossip labels",
 )

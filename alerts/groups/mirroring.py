@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerts import thresholds as t
 from alerts.promql import Queries, number
-from alerts.rule import Alert, Group, Names, Severity
+from alerts.rule import COUNT, Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
 
 WRITERS = 'writes="true"'
@@ -48,12 +48,13 @@ def stopped(q: Queries) -> str:
 
 GROUP = Group(
     "mirroring",
-    (
+    "Mirror writes from the primary to the secondary",
+    alerts=(
         Alert(
             "KVMigrationMirroringPartial",
             Severity.WARNING,
             t.PARTIAL,
-            lambda q: f"sum {q.by()} (\n{_unreached(q)}\n)",
+            Names(_unreached, ("migration", "kv_name"), value=COUNT, total="sum"),
             "Mirroring is on for some KV clients only",
             (
                 "{{ $value }} writing KV client(s) of <fleet> do not mirror while other clients do, and no "
@@ -61,7 +62,6 @@ GROUP = Group(
                 "the switch."
             ),
             "Some writing KV clients mirror and other clients do not: the switch did not reach them.",
-            names=Names(_unreached, ("migration", "kv_name"), value='printf "%.0f"'),
             about=("mirroring-partial", "without-multi"),
         ),
         Alert(
@@ -83,16 +83,14 @@ GROUP = Group(
             "KVMigrationMirrorWritesStopped",
             Severity.WARNING,
             t.STOPPED,
-            lambda q: f"count {q.by()} (\n{stopped(q)}\n)",
+            Names(stopped, CLIENT),
             "Mirror writes have stopped while mirroring is on",
             (
                 "{{ $value }} KV client(s) of <fleet> have mirroring on and write no more: <names>. "
                 "Their entries in the secondary become stale."
             ),
             "Clients that mirror and used to write have stopped writing.",
-            names=Names(stopped, CLIENT),
             about=("mirror-writes",),
         ),
     ),
-    "Mirror writes from the primary to the secondary",
 )

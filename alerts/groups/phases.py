@@ -5,7 +5,7 @@ from __future__ import annotations
 from alerts import thresholds as t
 from alerts.groups.mirroring import CLIENT, WRITERS
 from alerts.promql import Queries
-from alerts.rule import Alert, Group, Names, Severity
+from alerts.rule import COUNT, Alert, Group, Names, Severity
 from exporter.derive.gate.cause_advice import ADVICE
 from exporter.expose import catalogue as c
 from exporter.model.pages import Phase
@@ -64,12 +64,13 @@ def _blind(q: Queries) -> str:
 
 GROUP = Group(
     "phases",
-    (
+    "Where the clients are, and whether they agree",
+    alerts=(
         Alert(
             "KVMigrationPrimariesMixed",
             Severity.CRITICAL,
             t.PRIMARIES_MIXED,
-            lambda q: f"count {q.by()} (\n{mixed(q)}\n)",
+            Names(mixed, ("key",)),
             "KV clients of the same ring use different primary stores",
             (
                 "{{ $value }} key(s) of <fleet> have memberlist as primary in some processes and the "
@@ -77,35 +78,32 @@ GROUP = Group(
                 f"process with a small view can overwrite the ring. {ADVICE['primaries-mixed'].now}"
             ),
             "Some clients of a key have memberlist as primary, other clients the external store.",
-            names=Names(mixed, ("key",)),
             about=("primaries-mixed",),
         ),
         Alert(
             "KVMigrationPhaseStalled",
             Severity.WARNING,
             t.STALLED,
-            lambda q: f"count {q.by()} (\n{_apart(q)}\n)",
+            Names(_apart, ("migration",)),
             "A step of the migration reached only some clients",
             (
                 "Writing KV clients of <fleet> are in different phases, and no rollout is in progress: "
                 "<names>. KV clients by phase: <more>."
             ),
             "The writing clients disagree about the phase, and no rollout is in progress.",
-            names=Names(_apart, ("migration",)),
-            more=Names(_stages, ("phase",), value='printf "%.0f"'),
+            more=Names(_stages, ("phase",), value=COUNT),
         ),
         Alert(
             "KVMigrationRolloutStalled",
             Severity.WARNING,
             t.ROLLOUT_STALLED,
-            lambda q: f"max {q.by()} (\n{_stands(q)}\n)",
+            Names(_stands, ("migration",), value="humanizeDuration", total="max"),
             "A rollout makes no progress",
             (
                 "A rollout of <fleet> has not reached another process for {{ $value | humanizeDuration }}: "
                 "<names>. kvmigration status names the processes that are left."
             ),
             "A rollout has reached no further process for a quarter of an hour.",
-            names=Names(_stands, ("migration",), value="humanizeDuration"),
             about=("rollout-stalled",),
         ),
         Alert(
@@ -134,5 +132,4 @@ GROUP = Group(
             names=Names(_unknown, CLIENT),
         ),
     ),
-    "Where the clients are, and whether they agree",
 )

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from alerts import thresholds as t
 from alerts.promql import Queries, number
-from alerts.rule import Alert, Group, Names, Severity, Text
+from alerts.rule import COUNT, Alert, Group, Names, Severity
 from exporter.derive.gate.cause_advice import ADVICE
 from exporter.expose import catalogue as c
 from exporter.expose.metric import Metric
 
-COUNT = 'printf "%.0f"'
 
-
-def _above_zero(metric: Metric) -> Text:
-    return lambda q: f"{q.most(metric, 'key')} > 0"
+def _by_key(metric: Metric, total: str) -> Names:
+    """Keys with a value above 0 of a metric that counts members or the like."""
+    return Names(lambda q: f"{q.most(metric, 'key')} > 0", ("key",), value=COUNT, total=total)
 
 
 def unhealthy(q: Queries) -> str:
@@ -33,12 +32,9 @@ def returned(q: Queries) -> str:
     return f"max {q.by('key')} ({increase}) > 0"
 
 
-orphaned = _above_zero(c.RING_GHOST_MEMBERS)
-shrunk = _above_zero(c.RING_SHRUNK_MEMBERS)
-conflicts = _above_zero(c.RING_TOKEN_CONFLICTS)
-tokenless = _above_zero(c.RING_MEMBERS_WITHOUT_TOKENS)
-corrupted = _above_zero(c.RING_CORRUPTED_PARTITIONS)
-foreign = _above_zero(c.RING_FOREIGN_MEMBERS)
+def foreign(q: Queries) -> str:
+    """Rings with foreign members, by how many."""
+    return f"{q.most(c.RING_FOREIGN_MEMBERS, 'key')} > 0"
 
 
 def merged(q: Queries) -> str:
@@ -59,23 +55,16 @@ def in_transit(q: Queries) -> str:
     return f"{q.most(c.RING_LONGEST_TRANSITION_SECONDS, 'key')} > {number(t.IN_TRANSIT)}"
 
 
-memberless = _above_zero(c.RING_WRITERS_MISSING)
-duplicates = _above_zero(c.RING_DUPLICATE_ADDRESSES)
-unowned = _above_zero(c.RING_PARTITIONS_WITHOUT_OWNER)
-
-
-def _total(operation: str, text: Text) -> Text:
-    return lambda q: f"{operation} {q.by()} (\n{text(q)}\n)"
-
-
 GROUP = Group(
     "rings",
-    (
+    "Rings as the primary has them",
+    board="rings",
+    alerts=(
         Alert(
             "KVMigrationRingShrunk",
             Severity.CRITICAL,
             t.SHRUNK,
-            _total("max", shrunk),
+            _by_key(c.RING_SHRUNK_MEMBERS, "max"),
             "A ring has lost members or partitions, and their processes still run",
             (
                 "{{ $value }} member(s) or partition(s) of a ring of <fleet> vanished and have not "
@@ -83,8 +72,6 @@ GROUP = Group(
                 f"store. {ADVICE['ring-shrunk'].now}"
             ),
             "Half of a ring vanished at once, or a fifth within ten minutes, and no rollout explains it.",
-            names=Names(shrunk, ("key",), value=COUNT),
-            board="rings",
             keep=t.SHRUNK_KEEP,
             about=("ring-shrunk",),
         ),
@@ -101,165 +88,141 @@ GROUP = Group(
             "Rings have members that certainly belong to another product, cluster or release.",
             names=Names(foreign, ("key",), value=COUNT),
             more=Names(strange, ("member",), quoted=True),
-            board="rings",
             about=("foreign-members",),
         ),
         Alert(
             "KVMigrationRingWritersMissing",
             Severity.WARNING,
             t.WRITERS_MISSING,
-            _total("sum", memberless),
+            _by_key(c.RING_WRITERS_MISSING, "sum"),
             "Processes write to a ring, but are not members of it",
             (
                 "{{ $value }} process(es) of <fleet> write a ring and have no member in it: <names>. Their "
                 "writes to the ring fail, or were overwritten."
             ),
             "Processes write to a ring, but have no member in it.",
-            names=Names(memberless, ("key",), value=COUNT),
-            board="rings",
             about=("writers-missing", "writers-are-members"),
         ),
         Alert(
             "KVMigrationRingDuplicateAddresses",
             Severity.WARNING,
             t.DUPLICATE_ADDRESSES,
-            _total("max", duplicates),
+            _by_key(c.RING_DUPLICATE_ADDRESSES, "max"),
             "Ring members share an address",
             (
                 "Up to {{ $value }} address(es) of a ring of <fleet> belong to two or more members: "
                 "<names>. Replicas of one series reach one process."
             ),
             "Two or more members of a ring have one address and port.",
-            names=Names(duplicates, ("key",), value=COUNT),
-            board="rings",
             about=("addresses-shared", "members-distinct"),
         ),
         Alert(
             "KVMigrationRingMembersUnhealthy",
             Severity.WARNING,
             t.UNHEALTHY,
-            _total("max", unhealthy),
+            Names(unhealthy, ("key",), value=COUNT, total="max"),
             "Ring members are unhealthy and do not leave",
             "Up to {{ $value }} member(s) of a ring of <fleet> are unhealthy: <names>.",
             "Members with a heartbeat older than the timeout stay in a ring.",
-            names=Names(unhealthy, ("key",), value=COUNT),
-            board="rings",
             about=("members-healthy",),
         ),
         Alert(
             "KVMigrationRingQuorumLost",
             Severity.CRITICAL,
             t.QUORUM_LOST,
-            _total("count", lost),
+            Names(lost, ("key",), value=COUNT),
             "Rings have too few healthy members: writes fail",
             (
                 "{{ $value }} ring(s) of <fleet> have lost their quorum. A number below 0 counts "
                 "missing healthy members or zones: <names>."
             ),
             "More members or zones are unhealthy than the replication factor tolerates.",
-            names=Names(lost, ("key",), value=COUNT),
-            board="rings",
             about=("quorum-margin",),
         ),
         Alert(
             "KVMigrationRingGhostMembers",
             Severity.WARNING,
             t.ORPHANED,
-            _total("max", orphaned),
+            _by_key(c.RING_GHOST_MEMBERS, "max"),
             "A ring has orphaned members",
             (
                 "Up to {{ $value }} member(s) of a ring of <fleet> belong to no process that answers "
                 "and to no gossip member: <names>. They are left over, or belong to another cluster."
             ),
             "Members of a ring belong to no target: their processes do not exist, or are another cluster's.",
-            names=Names(orphaned, ("key",), value=COUNT),
-            board="rings",
             about=("no-ghosts",),
         ),
         Alert(
             "KVMigrationRingMemberInTransit",
             Severity.WARNING,
             t.TRANSIT,
-            _total("max", in_transit),
+            Names(in_transit, ("key",), value="humanizeDuration", total="max"),
             "A ring member does not get through joining or leaving",
             (
                 "A member of a ring of <fleet> has been joining, leaving or pending for {{ $value | "
                 "humanizeDuration }}: <names>. Its tokens are not served as the ring shows."
             ),
             "A member has been joining, leaving or pending for much longer than a start or a flush takes.",
-            names=Names(in_transit, ("key",), value="humanizeDuration"),
-            board="rings",
             about=("no-long-transitions",),
         ),
         Alert(
             "KVMigrationRingTokenConflicts",
             Severity.WARNING,
             t.TOKEN_CONFLICTS,
-            _total("max", conflicts),
+            _by_key(c.RING_TOKEN_CONFLICTS, "max"),
             "Ring members claim the same tokens",
             (
                 "Up to {{ $value }} token(s) of a ring of <fleet> are claimed by more than one member: "
                 "<names>. Processes may disagree about the owner."
             ),
             "Tokens are claimed by more than one member.",
-            names=Names(conflicts, ("key",), value=COUNT),
-            board="rings",
             about=("token-conflict", "no-token-conflicts"),
         ),
         Alert(
             "KVMigrationRingMembersWithoutTokens",
             Severity.WARNING,
             t.WITHOUT_TOKENS,
-            _total("max", tokenless),
+            _by_key(c.RING_MEMBERS_WITHOUT_TOKENS, "max"),
             "Active ring members have no tokens",
             (
                 "Up to {{ $value }} active member(s) of a ring of <fleet> have no tokens and own "
                 "nothing: <names>."
             ),
             "Active members own nothing, while the other members of their ring have tokens.",
-            names=Names(tokenless, ("key",), value=COUNT),
-            board="rings",
         ),
         Alert(
             "KVMigrationRingMembersReturned",
             Severity.INFO,
             t.RETURNED,
-            _total("count", returned),
+            Names(returned, ("key",)),
             "Removed members returned with an earlier heartbeat",
             (
                 "Members that had left returned with an earlier heartbeat in {{ $value }} ring(s) of "
                 "<fleet>: <names>. Another process had kept their earlier state."
             ),
             "A member that had left has returned with an earlier heartbeat.",
-            names=Names(returned, ("key",)),
-            board="rings",
         ),
         Alert(
             "KVMigrationPartitionsWithoutOwner",
             Severity.WARNING,
             t.PARTITIONS_UNOWNED,
-            _total("sum", unowned),
+            _by_key(c.RING_PARTITIONS_WITHOUT_OWNER, "sum"),
             "Partitions have no running owner",
             (
                 "{{ $value }} partition(s) of <fleet> are active without a running owner, or inactive with "
                 "only unhealthy owners: <names>. Their data is not served."
             ),
             "Partitions are active without a running owner, or inactive with only unhealthy owners.",
-            names=Names(unowned, ("key",), value=COUNT),
-            board="rings",
             about=("partitions-unowned",),
         ),
         Alert(
             "KVMigrationPartitionsCorrupted",
             Severity.WARNING,
             t.PARTITIONS_CORRUPTED,
-            _total("sum", corrupted),
+            _by_key(c.RING_CORRUPTED_PARTITIONS, "sum"),
             "Partitions are marked as corrupted",
             "{{ $value }} partition(s) of <fleet> are marked as corrupted: <names>.",
             "A partition ring's own page marks partitions as corrupted.",
-            names=Names(corrupted, ("key",), value=COUNT),
-            board="rings",
         ),
     ),
-    "Rings as the primary has them",
 )

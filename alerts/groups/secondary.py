@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alerts import thresholds as t
 from alerts.promql import Queries
-from alerts.rule import Alert, Group, Names, Severity, Text
+from alerts.rule import COUNT, Alert, Group, Names, Severity, Text
 from alerts.thresholds import Limit
 from exporter.expose import catalogue as c
 
@@ -54,84 +54,76 @@ late, beyond_timeout = _lag(t.MAX_LAG, t.MIRRORING), _lag(t.HEARTBEAT_TIMEOUT, t
 
 GROUP = Group(
     "secondary",
-    (
+    "The secondary against the primary",
+    board="rings",
+    alerts=(
         Alert(
             "KVMigrationSecondaryKeyMissing",
             Severity.WARNING,
             t.KEY_MISSING,
-            lambda q: f"count {q.by()} (\n{missing_keys(q)}\n)",
+            Names(missing_keys, ("key",)),
             "Mirrored keys are missing in the secondary",
             (
                 "{{ $value }} mirrored key(s) of <fleet> are not in every view of the secondary: "
                 "<names>. Switching now would lose them."
             ),
             "A key that is mirrored is not in every view of the secondary.",
-            names=Names(missing_keys, ("key",)),
-            board="rings",
             about=("keys-copied",),
         ),
         Alert(
             "KVMigrationSecondaryUnread",
             Severity.WARNING,
             t.UNREAD,
-            lambda q: f"max {q.by()} (\n{unread(q)}\n)",
+            Names(unread, ("key",), value=COUNT, total="max"),
             "The exporter cannot read some views of the secondary",
             (
                 "Up to {{ $value }} view(s) of the secondary of <fleet> cannot be read: <names>. What they "
                 "lack is not judged, and no gate opens."
             ),
             "Views of the secondary have not been read for long: what they lack is unknown.",
-            names=Names(unread, ("key",), value='printf "%.0f"'),
-            board="rings",
             about=("keys-copied",),
         ),
         Alert(
             "KVMigrationSecondaryMembersMissing",
             Severity.WARNING,
             t.MEMBERS_MISSING,
-            lambda q: f"sum {q.by()} (\n{missing_members(q)}\n)",
+            Names(missing_members, ("key",), value=COUNT, total="sum"),
             "Ring members are missing in the secondary",
             "{{ $value }} member(s) of mirrored rings of <fleet> are only in the primary: <names>.",
             "Members of a mirrored ring are only in the primary.",
-            names=Names(missing_members, ("key",), value='printf "%.0f"'),
-            board="rings",
             about=("members-copied",),
         ),
         Alert(
             "KVMigrationSecondaryMismatch",
             Severity.WARNING,
             t.MISMATCH,
-            lambda q: f"sum {q.by()} (\n{mismatches(q)}\n)",
+            Names(mismatches, ("key", "field"), value=COUNT, total="sum"),
             "Primary and secondary differ in contents",
             (
                 "Members of mirrored rings of <fleet> differ between primary and secondary, {{ $value }} in "
                 "all: <names>."
             ),
             "Members differ in state, tokens, address or zone between primary and secondary.",
-            names=Names(mismatches, ("key", "field"), value='printf "%.0f"'),
-            board="rings",
             about=("contents-equal",),
         ),
         Alert(
             "KVMigrationSecondaryLagHigh",
             Severity.WARNING,
             t.LAG_HIGH,
-            lambda q: f"max {q.by()} (\n{late(q)}\n)",
+            Names(late, ("key",), value="humanizeDuration", total="max"),
             "The secondary lags behind the primary",
             (
                 "The secondary of <fleet> is up to {{ $value | humanizeDuration }} behind (limit "
                 "<MAX_LAG>s and one heartbeat period): <names>."
             ),
             "The lag is above gate.max_lag and one heartbeat period: the gate for the switch is closed.",
-            names=Names(late, ("key",), value="humanizeDuration"),
-            board="rings",
             about=("lag",),
         ),
         Alert(
             "KVMigrationSecondaryLagCritical",
             Severity.CRITICAL,
             t.LAG_CRITICAL,
-            lambda q: f"max {q.by()} (\n{beyond_timeout(q)}\n)",
+            Names(beyond_timeout, ("key",), value="humanizeDuration", total="max"),
             "The external store is further behind than the heartbeat timeout after the switch",
             (
                 "The secondary of <fleet> is up to {{ $value | humanizeDuration }} behind (heartbeat "
@@ -140,10 +132,7 @@ GROUP = Group(
             ),
             "After the switch the external store is behind by more than the heartbeat timeout and a period: "
             "the way back is closed.",
-            names=Names(beyond_timeout, ("key",), value="humanizeDuration"),
-            board="rings",
             about=("lag",),
         ),
     ),
-    "The secondary against the primary",
 )

@@ -48,7 +48,8 @@ def _alert(harm: str) -> Alert:
 
 GROUP = Group(
     "store",
-    (
+    "The external store",
+    alerts=(
         _alert("primary"),
         _alert("secondary"),
         Alert(
@@ -82,5 +83,4 @@ GROUP = Group(
             names=Names(written, ("store",), value='printf "last write %.0fs ago"'),
         ),
     ),
-    "The external store",
 )

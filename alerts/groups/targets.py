@@ -39,49 +39,45 @@ def _unwatched(q: Queries) -> str:
 
 GROUP = Group(
     "targets",
-    (
+    "Processes and their pages",
+    board="exporter",
+    alerts=(
         Alert(
             "KVMigrationTargetsDown",
             Severity.WARNING,
             t.DOWN,
-            lambda q: f"count {q.by()} (\n{down(q)}\n)",
+            Names(down, ("target",)),
             "Processes do not answer the exporter",
             (
                 "{{ $value }} process(es) of <fleet> have answered nothing for <DOWN_WINDOW>: <names>. "
                 "What they show is not judged meanwhile."
             ),
             "One or more processes have answered no page for minutes.",
-            names=Names(down, ("target",)),
-            board="exporter",
             about=("process-down",),
         ),
         Alert(
             "KVMigrationPagesFailing",
             Severity.WARNING,
             t.DOWN,
-            lambda q: f"count {q.by()} (\n{failing(q)}\n)",
+            Names(failing, ("target", "page")),
             "The exporter cannot read or decode some pages of processes",
             (
                 "{{ $value }} page(s) of <fleet> have failed for <PAGES_WINDOW>: <names>. Gate checks "
                 "that need them stay closed."
             ),
             "Some pages of a process fail again and again, while its other pages answer.",
-            names=Names(failing, ("target", "page")),
-            board="exporter",
         ),
         Alert(
             "KVMigrationClockSkew",
             Severity.INFO,
             t.SKEWED,
-            lambda q: f"max {q.by()} (\n{skewed(q)}\n)",
+            Names(skewed, ("target",), value="humanizeDuration", total="max"),
             "Clocks of processes differ from the exporter's clock",
             (
                 "Clocks of processes of <fleet> differ from the exporter's by up to {{ $value | "
                 "humanizeDuration }}: <names>. If a clock is slow, the heartbeats of its process appear late."
             ),
             "A process's clock differs from the exporter's by more than a heartbeat.",
-            names=Names(skewed, ("target",), value="humanizeDuration"),
-            board="exporter",
             about=("clocks-differ",),
         ),
         Alert(
@@ -96,7 +92,6 @@ GROUP = Group(
             ),
             "A source of targets fails: some processes may not be watched.",
             names=Names(blind, ("instance",)),
-            board="exporter",
         ),
         Alert(
             "KVMigrationNoTargets",
@@ -110,8 +105,6 @@ GROUP = Group(
                 "no other alert can fire."
             ),
             "Discovery finds no process, or no process answers: no other alert can fire.",
-            board="exporter",
         ),
     ),
-    "Processes and their pages",
 )

@@ -38,38 +38,35 @@ def _lacking(q: Queries) -> str:
 
 GROUP = Group(
     "views",
-    (
+    "Each process's view of the ring",
+    board="rings",
+    alerts=(
         Alert(
             "KVMigrationRingViewsDiverged",
             Severity.WARNING,
             t.VIEWS_DIVERGED,
-            lambda q: f"count {q.by()} (\n{diverged(q)}\n)",
+            Names(diverged, ("key", "view"), value='printf "%.0f views"'),
             "Processes have different rings",
             (
                 "{{ $value }} ring(s) of <fleet> differ from process to process: <names>. Views"
                 " that lack members: <more>."
             ),
             "Processes have different members, states or tokens in the same ring.",
-            names=Names(diverged, ("key", "view"), value='printf "%.0f views"'),
             more=Names(_lacking, ("target", "key")),
-            board="rings",
             about=("views-agree",),
         ),
         Alert(
             "KVMigrationRingViewStale",
             Severity.WARNING,
             t.VIEW_STALE,
-            lambda q: f"max {q.by()} (\n{stale(q)}\n)",
+            Names(stale, ("target", "view"), value="humanizeDuration", total="max"),
             "A process has a stale ring",
             (
                 "Views of <fleet> are up to {{ $value | humanizeDuration }} behind the latest view: "
                 "<names>. For such a process, healthy members appear unhealthy."
             ),
             "A process's view is further behind the latest view than the heartbeat timeout and one period.",
-            names=Names(stale, ("target", "view"), value="humanizeDuration"),
-            board="rings",
             about=("views-agree",),
         ),
     ),
-    "Each process's view of the ring",
 )

@@ -37,7 +37,7 @@ ids = [f"{alert.name}-{alert.severity}" for alert in ALERTS]
 def queries_of(alert: Alert) -> list[tuple[str, str]]:
     """Each query of the description, as Prometheus asks it, and the template behind it."""
     found = QUERY.findall(alert.described(Q))
-    assert len(found) == sum(names is not None for names in (alert.names, alert.more))
+    assert len(found) == len(alert.listed)
     return [(re.sub(r"%\[\d\]q", '"x"', query).replace("%%", "%"), rest) for query, rest in found]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from alerts.registry import ALERTS
 from alerts.rule import Options
-from alerts.runbook_advice import RUNBOOKS, STATES, runbooks
+from alerts.runbook_advice import RUNBOOKS, runbooks
 from exporter.derive.gate import step_verdicts
 from exporter.derive.gate.cause_advice import ADVICE
 from exporter.derive.gate.causes import CAUSES, explained
@@ -17,6 +17,22 @@ from exporter.model.gate import Check, Verdict
 from exporter.model.migration import FIXED, Migration
 
 VERBS = ("restart", "forget")
+# The state of each of these alerts, by its id in the table.
+STATES = {
+    "KVMigrationPrimariesMixed": "primaries-mixed",
+    "KVMigrationLabelsDisagree": "labels-split",
+    "KVMigrationGossipSplit": "gossip-split",
+    "KVMigrationRingShrunk": "ring-shrunk",
+    "KVMigrationClockSkew": "clocks-differ",
+    "KVMigrationStoreUnreachable": "store-unread",
+    "KVMigrationStoreReplaced": "store-replaced",
+    "KVMigrationTargetsDown": "process-down",
+    "KVMigrationMirroringPartial": "mirroring-partial",
+    "KVMigrationRingMembersUnhealthy": "member-unhealthy",
+    "KVMigrationRingGhostMembers": "orphaned-member",
+    "KVMigrationSecondaryMembersMissing": "members-missing",
+    "KVMigrationRingTokenConflicts": "token-conflict",
+}
 FORBIDS = r"(?:never|not|nobody|nothing|no)"
 
 
