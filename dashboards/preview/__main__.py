@@ -36,19 +36,15 @@ def run(argv: Sequence[str]) -> int:
     arguments = _arguments(argv)
     try:
         if arguments.demo:
-            _draw_demo(arguments.demo, arguments.out)
+            from dashboards.preview.docs_pictures import gallery  # noqa: PLC0415 (needs grafanalib, matplotlib)
+
+            gallery(arguments.demo, arguments.out)
         else:
             _draw(arguments)
     except KVMigrationError as error:
         print(error, file=sys.stderr)  # noqa: T201 (a command's own output)
         return 2
     return 0
-
-
-def _draw_demo(product: str, out: Path) -> None:
-    from dashboards.preview.docs_pictures import gallery  # noqa: PLC0415 (needs grafanalib and matplotlib)
-
-    gallery(product, out)
 
 
 def _draw(arguments: argparse.Namespace) -> None:

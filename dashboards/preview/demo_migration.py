@@ -26,10 +26,8 @@ from exporter.wiring import Watch
 INTERVAL = 15.0
 OURS = {"cluster": "demo", "namespace": "demo", "job": "kvmigration", "instance": "kvmigration:9895"}
 _THEIRS = re.compile(rf"(?:\w+_)?(?:{'|'.join(ANY_PREFIX)})|{'|'.join(EXACT)}")
-_RESTARTED = (Phase.MULTI, Phase.MEMBERLIST)  # the rest are reached by runtime configuration
-_START_TIME = re.compile(
-    r"^process_start_time_seconds .*$", re.MULTILINE
-)  # the one value by the wall's clock
+# The one value by the wall's clock.
+_START_TIME = re.compile(r"^process_start_time_seconds .*$", re.MULTILINE)
 _CLASH = re.compile(r"\b(cluster|namespace|job|instance|pod)=")  # what a scrape does to a label it adds
 _LINE = re.compile(r"(\w+)(?:\{(.*)\})? (\S+)")
 
@@ -70,15 +68,6 @@ class Walk:
             theirs = _CLASH.sub(r"exported_\1=", (found[2] or "").rstrip(","))
             inner = ",".join(part for part in (ours, theirs) if part)
             self.lines.setdefault(found[1], []).append(f"{found[1]}{{{inner}}} {found[3]} {at:.3f}")
-
-
-def script(faults: Sequence[str], cycles: int, on: int, between: int) -> list[Leg]:
-    """All legs, so many cycles in each phase, twice as many where every process restarts for it. The faults
-    come one after another while it mirrors, with time to recover in between.
-    """
-    played = [(Leg(Phase.MIRRORING, on, name), Leg(Phase.MIRRORING, between)) for name in faults]
-    way = [Leg(phase, 2 * cycles if phase in _RESTARTED else cycles) for phase in list(Phase)[1:]]
-    return [*way[:3], *(leg for pair in played for leg in pair), *way[3:]]
 
 
 async def walked(legs: Sequence[Leg], folder: Path, product: str = "cortex") -> Walk:

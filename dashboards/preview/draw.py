@@ -121,4 +121,8 @@ def _panel(canvas: Canvas, box: Box, panel: Json, answers: Answers, window: Wind
             inside.left, inside.top + 20, canvas.shortened(answers.error, inside.width, 11), 11, "#f2495c"
         )
         return
+    if not answers.every and panel["type"] != "stat":
+        middle = inside.left + inside.width / 2, inside.top + inside.height / 2
+        canvas.text(*middle, panel["fieldConfig"]["defaults"]["noValue"], 15, MUTED, align="center")
+        return
     _KINDS[panel["type"]](canvas, inside, panel, answers, window)

@@ -38,21 +38,11 @@ def stat(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) ->
         canvas.card(part, text.colour, 1)
         middle = part.top + part.height / 2
         if named and one.name:
-            canvas.text(
-                part.left + width / 2,
-                middle - 16,
-                canvas.shortened(one.name, width, 15),
-                15,
-                DARK_INK,
-                align="center",
-            )
+            name = canvas.shortened(one.name, width, 15)
+            canvas.text(part.left + width / 2, middle - 16, name, 15, DARK_INK, align="center")
             middle += 12
         size = min(34.0, part.height * 0.42, width / max(4, len(text.text)) * 1.55)
         canvas.text(part.left + width / 2, middle, text.text, size, DARK_INK, align="center", weight="bold")
-
-
-def _nothing(canvas: Canvas, box: Box, text: str) -> None:
-    canvas.text(box.left + box.width / 2, box.top + box.height / 2, text, 15, MUTED, align="center")
 
 
 def _clock(axes: Any, window: Window) -> None:
@@ -61,6 +51,13 @@ def _clock(axes: Any, window: Window) -> None:
     ticks = [window.start + span * part / 5 for part in range(1, 5)]
     axes.set_xlim(window.start, window.end)
     axes.set_xticks(ticks, [datetime.fromtimestamp(at, UTC).strftime(form) for at in ticks])
+
+
+def _marks(canvas: Canvas, axes: Any) -> None:
+    for mark in canvas.marks:
+        axes.axvline(
+            mark.at, color=value_display.colour(mark.colour), linewidth=1, linestyle=(0, (4, 3)), alpha=0.9
+        )
 
 
 def _gaps(one: Series, step: float) -> tuple[list[float], list[float]]:
@@ -84,9 +81,6 @@ def _colour(panel: Json, one: Series, index: int) -> str:
 def lines(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -> None:
     """Lines over time with a legend below; stacked areas where the panel stacks."""
     every = answers.every
-    if not every:
-        _nothing(canvas, box, panel["fieldConfig"]["defaults"]["noValue"])
-        return
     rows = 1 if len(every) <= 4 else 2
     axes = canvas.axes(Box(box.left + 62, box.top + 4, box.width - 68, box.height - 28 - 16 * rows))
     custom = panel["fieldConfig"]["defaults"]["custom"]
@@ -99,10 +93,7 @@ def lines(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -
             axes.step(times, values, where="post", color=painted, linewidth=1.4)
     _scale(axes, panel, custom["thresholdsStyle"]["mode"] != "off")
     _clock(axes, window)
-    for mark in canvas.marks:
-        axes.axvline(
-            mark.at, color=value_display.colour(mark.colour), linewidth=1, linestyle=(0, (4, 3)), alpha=0.9
-        )
+    _marks(canvas, axes)
     _legend(canvas, Box(box.left, box.top + box.height - 16 * rows - 2, box.width, 16 * rows), panel, every)
 
 
@@ -125,13 +116,8 @@ def _scale(axes: Any, panel: Json, limits: bool) -> None:
     axes.set_ylim(0 if low > -0.06 else low, 1 if flat else high * 1.05)
     for mark in defaults["thresholds"]["steps"][1:] if limits else ():
         if mark["value"] > 0:
-            axes.axhline(
-                mark["value"],
-                color=value_display.colour(mark["color"]),
-                linewidth=1,
-                linestyle="--",
-                alpha=0.8,
-            )
+            painted = value_display.colour(mark["color"])
+            axes.axhline(mark["value"], color=painted, linewidth=1, linestyle="--", alpha=0.8)
             axes.set_ylim(top=max(axes.get_ylim()[1], mark["value"] * 1.1))
     axes.yaxis.set_major_locator(_ticks(integers=defaults["unit"] == "short"))
     axes.yaxis.set_major_formatter(lambda value, _: value_display.measured(value, defaults["unit"]))
@@ -164,9 +150,6 @@ def _legend(canvas: Canvas, box: Box, panel: Json, every: Sequence[Series]) -> N
 def lanes(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -> None:
     """One lane for each series, coloured by its state; a time without samples is empty."""
     every = sorted(answers.every, key=lambda one: one.name)
-    if not every:
-        _nothing(canvas, box, panel["fieldConfig"]["defaults"]["noValue"])
-        return
     fitting = max(1, min(len(every), int((box.height - 44) / 15)))
     margin = min(0.34 * box.width, 14 + 7 * max(len(one.name) for one in every))
     height = box.height - 42
@@ -182,10 +165,7 @@ def lanes(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -
             box.left + margin - 6, centre, canvas.shortened(one.name, margin - 8, 11), 11, align="right"
         )
         colours |= _lane(axes, panel, one, row, window)
-    for mark in canvas.marks:
-        axes.axvline(
-            mark.at, color=value_display.colour(mark.colour), linewidth=1, linestyle=(0, (4, 3)), alpha=0.9
-        )
+    _marks(canvas, axes)
     x = box.left + margin
     for text, painted in colours.items():
         canvas.fill(Box(x, box.top + box.height - 8, 10, 8), painted, 4)
@@ -209,16 +189,9 @@ def _lane(axes: Any, panel: Json, one: Series, row: int, window: Window) -> dict
     for at, end, state in runs:
         axes.broken_barh([(at, end - at)], (row + 0.08, 0.84), facecolors=state.colour, linewidth=0)
         if (end - at) / (window.end - window.start) > 0.011 * len(state.text) + 0.02:
-            middle = (at + min(end, window.end)) / 2
+            where = {"ha": "center", "va": "center", "clip_on": True}
             axes.text(
-                middle,
-                row + 0.5,
-                state.text,
-                ha="center",
-                va="center",
-                fontsize=7.5,
-                color=DARK_INK,
-                clip_on=True,
+                (at + min(end, window.end)) / 2, row + 0.5, state.text, fontsize=7.5, color=DARK_INK, **where
             )
     return {state.text: state.colour for _, _, state in runs}
 
@@ -226,9 +199,6 @@ def _lane(axes: Any, panel: Json, one: Series, row: int, window: Window) -> dict
 def cells(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -> None:
     """A table; what does not fit is counted below it."""
     made = table(panel, answers.series)
-    if not made.rows:
-        _nothing(canvas, box, panel["fieldConfig"]["defaults"]["noValue"])
-        return
     widths = _widths(panel, box.width, made.headings, made.rows)
     fitting = int((box.height - 24) / 26)
     x = box.left
@@ -271,9 +241,6 @@ def _cell(canvas: Canvas, box: Box, value: Any, look: Json) -> None:
 def bars(canvas: Canvas, box: Box, panel: Json, answers: Any, window: Window) -> None:
     """A bar for each series."""
     every = answers.every
-    if not every:
-        _nothing(canvas, box, panel["fieldConfig"]["defaults"]["noValue"])
-        return
     most = max(1.0, *(one.points[-1][1] for one in every))
     height = min(46.0, box.height / len(every))
     for index, one in enumerate(every):

@@ -81,7 +81,7 @@ class Prometheus:
         found = self._ask("query", {"query": query, "time": f"{at:.3f}"})
         if found["resultType"] == "scalar":
             return [Series({}, [_point(found["result"])])]
-        return [Series(_labels(one), [_point(one["value"])]) for one in found["result"]]
+        return [Series(one["metric"], [_point(one["value"])]) for one in found["result"]]
 
     def over(self, query: str, window: Window) -> list[Series]:
         """The query's answer over a window."""
@@ -89,7 +89,7 @@ class Prometheus:
         start = window.start - window.start % window.step
         asked = {"query": query, "start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{window.step:g}"}
         found = self._ask("query_range", asked)
-        return [Series(_labels(one), [_point(pair) for pair in one["values"]]) for one in found["result"]]
+        return [Series(one["metric"], [_point(pair) for pair in one["values"]]) for one in found["result"]]
 
     def _ask(self, what: str, asked: Mapping[str, str]) -> Json:
         if not self.url.startswith(("http://", "https://")):
@@ -107,11 +107,6 @@ class Prometheus:
             raise QueryError(f"{self.url}: {error}") from error
         data: Json = read["data"]
         return data
-
-
-def _labels(one: Json) -> Mapping[str, str]:
-    labels: Mapping[str, str] = one["metric"]
-    return labels
 
 
 def _point(pair: Sequence[float | str]) -> tuple[float, float]:

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from dashboards.frame import OVERVIEW
-from dashboards.preview.demo_migration import INTERVAL, Stretch, Walk, script, walked
+from dashboards.panel_specifications import Uid
+from dashboards.preview.demo_migration import INTERVAL, Leg, Stretch, Walk, walked
 from dashboards.preview.prometheus_client import Window, filled, values_of
 from dashboards.preview.temporary_prometheus import backfilled
 from exporter.demo import FAULTS
@@ -72,20 +72,30 @@ UNSEEN = {"verification-off": "the exporter reads /config rarely"}
 PLAYED = tuple(name for name in FAULTS if name != "pages-hang")  # each of its cycles takes real seconds
 
 
+def _legs(cycles: int, on: int, between: int) -> list[Leg]:
+    """All legs, so many cycles in each phase, twice as many where every process restarts for it. The faults
+    come one after another while it mirrors, with time to recover in between.
+    """
+    restarted = (Phase.MULTI, Phase.MEMBERLIST)  # the rest are reached by runtime configuration
+    faulty = [(Leg(Phase.MIRRORING, on, name), Leg(Phase.MIRRORING, between)) for name in PLAYED]
+    way = [Leg(phase, 2 * cycles if phase in restarted else cycles) for phase in list(Phase)[1:]]
+    return [*way[:3], *(leg for pair in faulty for leg in pair), *way[3:]]
+
+
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Walk]]:
     """The demo's whole migration with its faults, as the exporter exposed it, in a real Prometheus."""
     if shutil.which("promtool") is None:
         pytest.skip("no promtool; the test run installs Debian's")
     where = tmp_path_factory.mktemp("walk")
-    made = asyncio.run(walked(script(PLAYED, cycles=12, on=4, between=5), where))
+    made = asyncio.run(walked(_legs(cycles=12, on=4, between=5), where))
     backfilled(made.lines, where)
     with prometheus_over(where) as api:
         yield Running(api, made.stretches[0].start, made.stretches[-1].end), made
 
 
 def _now(title: str, on: Running, at: float) -> dict[str, float]:
-    (query,) = [one for one in EVERY if one.board["uid"] == OVERVIEW and one.panel["title"] == title]
+    (query,) = [one for one in EVERY if one.board["uid"] == Uid.OVERVIEW and one.panel["title"] == title]
     found = on.prometheus.instant(filled(query.expr, values_of(query.board, {}), "60s"), at + 0.5)
     return {one.labels.get("problem", ""): one.points[0][1] for one in found}
 
