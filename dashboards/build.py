@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dashboards.boards import exporter, gossip, ha_tracker, overview, process, read_write, rings
 from dashboards.fields import Json
+from dashboards.frame import finished
 from dashboards.installation_settings import Options
 from dashboards.panels import House
 
@@ -18,7 +19,8 @@ _BOARDS = (overview, rings, gossip, process, ha_tracker, read_write, exporter)
 def boards(options: Options) -> Mapping[str, Json]:
     """Every board by its uid."""
     house = House(options)
-    return {board["uid"]: board for board in (module.build(house) for module in _BOARDS)}
+    made = (module.build(house.queries) for module in _BOARDS)
+    return {board.uid: finished(house, board) for board in made}
 
 
 def as_json(board: Json) -> str:

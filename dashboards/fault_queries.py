@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dashboards import limits
+from alerts import thresholds as t
 from dashboards.queries import EVERY_KEY, NAMED_KEY, RATE, Queries
 from exporter.expose import catalogue as c
 from exporter.expose.metric import Metric
@@ -29,7 +29,7 @@ def problems(q: Queries) -> str:
     exporter without a snapshot, and one that has ended, are faults.
     """
     kinds = " + ".join(f"({count} > bool 0 or vector(0))" for count in faults(q).values())
-    return f"(({kinds}) and on () ({q.age()} < {limits.STALE_AGE:g}))"
+    return f"(({kinds}) and on () ({q.age()} < {t.STALE_AGE.value:g}))"
 
 
 def what_is_wrong(q: Queries) -> str:
@@ -55,7 +55,7 @@ def _of_processes(q: Queries) -> dict[str, str]:
         "external store not readable": q.how_many(f"({store} == bool 0) {needed}"),
         "external store is another one": q.how_many(f"{q.once(c.STORE_REPLACED)} > bool 0"),
         "clocks that are off": q.how_many(
-            f"abs({q.once(c.TARGET_CLOCK_SKEW_SECONDS)}) > bool {limits.CLOCK_SKEW:g}"
+            f"abs({q.once(c.TARGET_CLOCK_SKEW_SECONDS)}) > bool {t.CLOCK_SKEW.value:g}"
         ),
         "exporters that never ended a cycle": q.total("count", q.without_cycle()),
         "installations without an exporter": q.total("count", q.missing()),
@@ -81,9 +81,9 @@ def _of_the_copy(q: Queries) -> dict[str, str]:
             q.total("sum", while_mirroring(c.SECONDARY_MISMATCHED_MEMBERS))
         ),
         "keys with a secondary that lags": q.how_many(
-            f"{q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))} > bool {limits.MAX_LAG:g}"
+            f"{q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))} > bool {t.MAX_LAG.value:g}"
         ),
-        "KV clients with failing mirror writes": q.how_many(f"{_failing(q)} > bool {limits.ERROR_RATIO:g}"),
+        "KV clients with failing mirror writes": q.how_many(f"{_failing(q)} > bool {t.ERROR_RATIO.value:g}"),
         "views of the secondary not read": q.total("sum", while_mirroring(c.SECONDARY_UNREAD_VIEWS)),
         "mirrored keys that were not compared": q.total(
             "count", f"{mirrored} unless on {q.by('key')} {missing}"
@@ -144,7 +144,7 @@ def _of_gossip(q: Queries) -> dict[str, str]:
         "foreign keys in the gossip": q.total("sum", q.once(c.GOSSIP_UNKNOWN_KEYS)),
         "processes in no member list of the gossip": q.total("sum", q.once(c.GOSSIP_ABSENT_MEMBERS)),
         "processes without gossip of other processes": q.how_many(
-            f"{_unheard(q)} > bool {limits.ISOLATED_AGE:g}"
+            f"{_unheard(q)} > bool {t.ISOLATED_AGE.value:g}"
         ),
         "gossip labels too many": q.total("sum", f"{labels} - 1"),
         "processes that do not verify labels": q.how_many(f"{q.once(c.GOSSIP_LABEL_VERIFIED)} == bool 0"),

@@ -7,6 +7,7 @@ text. Grafana would else paint a panel without series in the colour of its lowes
 from __future__ import annotations
 
 from collections.abc import Mapping
+from string import ascii_uppercase
 from typing import Any
 
 from exporter.model.pages import Phase
@@ -27,8 +28,7 @@ PHASE_COLOURS: Mapping[Phase, str] = {
     Phase.DETACHED: "#37bbca",
     Phase.MEMBERLIST: "#56a64b",
 }
-
-
+PAGE_OF_PROCESS = "target/${target}"  # of the exporter
 IDLE = "nothing mirrors"
 NO_GOSSIP = "no memberlist"
 # the text of an empty panel of lines or rows: there is none of these, or it is unknown
@@ -52,7 +52,9 @@ def absolute(marks: list[Json]) -> Json:
 
 
 def above(bad: float, warn: float | None = None, worst: str = BAD) -> list[Json]:
-    """Good from 0; `warn` and `bad` are the first values that are not."""
+    """Good from 0; `warn` and `bad` are the first values that are not. An alert fires only above its limit,
+    so at the limit exactly the board warns first.
+    """
     middle = [] if warn is None else [(warn, WARN)]
     return steps((0, GOOD), *middle, (bad, worst))
 
@@ -132,3 +134,8 @@ def coloured(name: str, **properties: Any) -> Json:
 def shade(name: str, colour: str) -> Json:
     """A series with a colour of its own, the same on every board."""
     return override(name, color={"mode": "fixed", "fixedColor": colour})
+
+
+def values(*headings: str) -> dict[str, str]:
+    """Columns of a table for the values of its queries, in their order."""
+    return {f"Value #{letter}": heading for letter, heading in zip(ascii_uppercase, headings, strict=False)}

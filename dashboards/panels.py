@@ -8,14 +8,15 @@ thresholds, value mappings and links. What Grafana no longer supports is taken o
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from string import ascii_uppercase
 from typing import Any
 
-from dashboards.fields import Json, override
+from dashboards import panel_specifications as spec
+from dashboards.fields import PAGE_OF_PROCESS, Json, override, values
 from dashboards.installation_settings import Options
-from dashboards.layout import Row, panel_id
-from dashboards.panel_specifications import Ask, Board, Columns, Show, Style
 from dashboards.queries import Queries
 from exporter.errors import UsageError
 from exporter.expose import catalogue as c
@@ -40,7 +41,6 @@ LEFT_ON_DASHBOARD = frozenset(
 )
 ADDRESS, HIDDEN = "exporter", 2  # a variable, and how Grafana hides it
 CARRY = "${__url_time_range}&${__all_variables}"
-PROCESS = "kvmigration-process"  # the board of one process, to which lines and cells of it lead
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +57,14 @@ class House:
     def source(self) -> Json:
         return {"type": "prometheus", "uid": f"${{{self.options.datasource}}}"}
 
-    def _targets(self, queries: Sequence[Ask], form: str, instant: bool) -> list[Json]:
-        made = []
-        for index, ask in enumerate(queries):
-            letter = chr(ord("A") + index)
-            target = g.Target(
-                expr=ask.expr, legendFormat=ask.legend, refId=letter, format=form, instant=instant,
-                datasource=self.source,
-            ).to_json_data()  # fmt: skip
-            kept = {key: target[key] for key in ("expr", "legendFormat", "refId", "format", "datasource")}
-            made.append({**kept, "editorMode": "code", "instant": instant, "range": not instant})
-        return made
+    def _targets(self, queries: Sequence[spec.Ask], form: str, instant: bool) -> list[Json]:
+        shared = {"datasource": self.source, "editorMode": "code", "format": form, "instant": instant}
+        return [
+            {"expr": ask.expr, "legendFormat": ask.legend, "refId": letter, "range": not instant, **shared}
+            for letter, ask in zip(ascii_uppercase, queries, strict=False)
+        ]
 
-    def _defaults(self, look: Style) -> Json:
+    def _defaults(self, look: spec.Style) -> Json:
         optional = {"decimals": look.decimals, "min": look.low, "max": look.high}
         nothing = look.mappings[-1]["options"]["result"]["text"]
         return {
@@ -80,90 +75,99 @@ class House:
             **{key: value for key, value in optional.items() if value is not None},
         }
 
-    def _common(self, show: Show, form: str = "time_series", instant: bool = False) -> Json:
+    def _common(self, panel: spec.Panel, form: str = "time_series", instant: bool = False) -> Json:
         return {
-            "title": show.title,
-            "description": show.text,
+            "title": panel.title,
+            "description": panel.text,
             "dataSource": self.source,
-            "targets": self._targets(show.queries, form, instant),
-            "links": list(show.links),
+            "targets": self._targets(panel.queries, form, instant),
+            "links": [self._link(to) for to in panel.links],
         }
 
-    def _fields(self, look: Style, by_value: bool = True, **custom: Any) -> Json:
+    def _fields(self, look: spec.Style, by_value: bool = True, **custom: Any) -> Json:
         colour = {"color": {"mode": "thresholds"}} if by_value else {}
         defaults = {**self._defaults(look), **colour, "custom": custom}
         return {"defaults": defaults, "overrides": list(look.overrides)}
 
-    def stat(self, show: Show, mode: str = "value") -> Any:
-        """One number, queried for now: a range would show the last good value of a stopped exporter."""
-        options = {"textMode": mode, "text": {}}
+    def panel(self, panel: spec.Panel) -> Any:
+        """The panel as grafanalib has it."""
+        forms: dict[type[spec.Panel], Callable[[Any], Any]] = {
+            spec.Tile: self._stat,
+            spec.Lines: self._series,
+            spec.Lanes: self._timeline,
+            spec.Table: self._table,
+            spec.Bars: self._bars,
+        }
+        return forms[type(panel)](panel)
+
+    def _stat(self, panel: spec.Tile) -> Any:
+        """Queried for now: a range would show the last good value of a stopped exporter."""
+        options: Json = {"textMode": "value_and_name" if panel.named else "value", "text": {}}
         return g.Stat(
-            **self._common(show, instant=True),
+            **self._common(panel, instant=True),
             colorMode="background",
             graphMode="none",
             reduceCalc="lastNotNull",
             alignment="center",
-            extraJson={"fieldConfig": self._fields(show.look), "options": options},
+            extraJson={"fieldConfig": self._fields(panel.look), "options": options},
         )
 
-    def series(self, show: Show, stack: bool = False, line: bool = False) -> Any:
-        """Lines over time; gaps stay gaps. `line` draws the thresholds."""
+    def _series(self, panel: spec.Lines) -> Any:
+        """Gaps stay gaps."""
         options = {"legend": {"showLegend": True}, "tooltip": {"mode": "multi", "sort": "desc"}}
-        fields = self._fields(show.look, by_value=False, insertNulls=False)
-        if any("{{target}}" in ask.legend for ask in show.queries):
+        fields = self._fields(panel.look, by_value=False, insertNulls=False)
+        if any("{{target}}" in ask.legend for ask in panel.queries):
             fields["defaults"]["links"] = [_of_process("${__field.labels.target}")]
         return g.TimeSeries(
-            **self._common(show),
-            fillOpacity=40 if stack else 0,
+            **self._common(panel),
+            fillOpacity=40 if panel.stacked else 0,
             lineWidth=1,
             showPoints="auto",
             pointSize=4,
             lineInterpolation="stepAfter",
             legendCalcs=["lastNotNull"],
-            stacking={"mode": "normal" if stack else "none", "group": "A"},
-            thresholdsStyleMode="dashed" if line else "off",
+            stacking={"mode": "normal" if panel.stacked else "none", "group": "A"},
+            thresholdsStyleMode="dashed" if panel.marked else "off",
             axisSoftMin=0,
             extraJson={"fieldConfig": fields, "options": options},
         )
 
-    def timeline(self, show: Show) -> Any:
-        """States over time, one lane for each series; an empty lane is a time without samples."""
+    def _timeline(self, panel: spec.Lanes) -> Any:
+        """An empty lane is a time without samples."""
         return g.StateTimeline(
-            **self._common(show),
+            **self._common(panel),
             fillOpacity=85,
             rowHeight=0.85,
             extraJson={
-                "fieldConfig": self._fields(show.look, spanNulls=False, insertNulls=False),
+                "fieldConfig": self._fields(panel.look, spanNulls=False, insertNulls=False),
                 "options": {"legend": {"showLegend": True}},
             },
         )
 
-    def table(self, show: Show, columns: Columns) -> Any:
-        """What is so now, a line for each label set; a column without a heading is hidden."""
-        headings = columns.headings
-        values = ("Value", *(f"Value #{chr(ord('A') + index)}" for index in range(len(show.queries))))
-        dropped = ("Time", "__name__", *self.options.place, *values)
-        hidden = {name: True for name in dropped if name not in headings}
+    def _table(self, panel: spec.Table) -> Any:
+        """A column without a heading is hidden."""
+        headings = panel.columns
+        of_queries = values(*(ask.legend for ask in panel.queries))
+        dropped = ("Time", "__name__", *self.options.place, "Value", *of_queries)
         organize = {
-            "excludeByName": hidden,
+            "excludeByName": {name: True for name in dropped if name not in headings},
             "indexByName": {name: index for index, name in enumerate(headings)},
             "renameByName": headings,
         }
-        merge = [{"id": "merge", "options": {}}] if len(show.queries) > 1 else []
+        merge = [{"id": "merge", "options": {}}] if len(panel.queries) > 1 else []
         cells: Json = {"align": "left", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False}
-        fields = self._fields(show.look, **cells)
+        fields = self._fields(panel.look, **cells)
         if "target" in headings:
             fields["overrides"].append(override(headings["target"], links=[_of_process("${__value.raw}")]))
         return g.Table(
-            **self._common(show, form="table", instant=True),
+            **self._common(panel, form="table", instant=True),
             transformations=[*merge, {"id": "organize", "options": organize}],
-            unit=show.look.unit,
-            sortBy=[g.TableSortByField(columns.sort, columns.descending)] if columns.sort else [],
+            unit=panel.look.unit,
+            sortBy=[g.TableSortByField(panel.sort, panel.descending)] if panel.sort else [],
             extraJson={"fieldConfig": fields, "options": {"cellHeight": "sm"}},
         )
 
-    def bars(self, show: Show) -> Any:
-        """A bar for each series, as it is now."""
+    def _bars(self, panel: spec.Bars) -> Any:
         options = {
             "displayMode": "basic",
             "orientation": "horizontal",
@@ -172,23 +176,19 @@ class House:
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
         }
         return g.BarGauge(
-            **self._common(show, instant=True),
-            extraJson={"fieldConfig": self._fields(show.look), "options": options},
+            **self._common(panel, instant=True),
+            extraJson={"fieldConfig": self._fields(panel.look), "options": options},
         )
 
-    def page(self, path: str, title: str) -> Json:
-        """A link from a panel to the exporter's own page."""
-        return {"title": title, "url": f"http://${{{ADDRESS}}}/{path}", "targetBlank": True}
-
-    def runbook(self, alert: str) -> Json:
-        """A link from a panel to the runbook of the alert about the same fault."""
-        base = self.options.runbooks.rstrip("/")
-        url = f"{base}/{alert}.md" if base else f"http://${{{ADDRESS}}}/docs/runbooks/{alert}"
-        return {"title": f"Runbook {alert}", "url": url, "targetBlank": True}
-
-    def to_board(self, uid: str, title: str) -> Json:
-        """A link from a panel to a board, time and variables taken along."""
-        return {"title": title, "url": f"/d/{uid}?{CARRY}", "targetBlank": False}
+    def _link(self, to: str) -> Json:
+        """To a board, time and variables taken along; to a page of the exporter; or to an alert's runbook."""
+        if to in spec.TITLES:
+            return {"title": spec.TITLES[to], "url": f"/d/{to}?{CARRY}", "targetBlank": False}
+        base, title = self.options.runbooks.rstrip("/"), f"Runbook {to}"
+        url = f"{base}/{to}.md" if base else f"http://${{{ADDRESS}}}/docs/runbooks/{to}"
+        if to == PAGE_OF_PROCESS:
+            title, url = "This process on the exporter's page", f"http://${{{ADDRESS}}}/{to}"
+        return {"title": title, "url": url, "targetBlank": True}
 
     def variable(self, name: str, metric: str, after: Sequence[str] = (), everything: str = ".*") -> Json:
         """A multi-value variable over a label of one of our metrics, "All" chosen; `after` narrow it."""
@@ -242,7 +242,7 @@ class House:
             "target": {"expr": expr, "interval": "15s", "refId": "Anno"},
         }
 
-    def board(self, board: Board) -> Json:
+    def board(self, board: spec.Board, variables: Sequence[Json], annotations: Sequence[Json]) -> Json:
         """The finished dashboard, as it is written."""
         links = g.DashboardLink(
             includeVars=True,
@@ -251,11 +251,11 @@ class House:
             title="Boards",
             tooltip="The migration's other boards",
         )
-        panels = _placed(board.rows)
+        panels = self._placed(board.rows)
         links_to_docs = f"${{{ADDRESS}}}" in json.dumps(panels, default=lambda part: part.to_json_data())
         address = [self.address()] if links_to_docs else []
         made = g.Dashboard(
-            title=board.title,
+            title=f"KV migration / {spec.TITLES[board.uid]}",
             description=board.text,
             uid=board.uid,
             tags=[TAG],
@@ -267,8 +267,8 @@ class House:
             time=g.Time("now-1h", "now"),
             timePicker=g.TimePicker(["10s", "30s", "1m", "5m", "15m"], []),
             links=[links],
-            templating=g.Templating([self.datasource_variable(), *board.variables, *address]),
-            annotations=g.Annotations([_GRAFANAS_OWN, *board.annotations]),
+            templating=g.Templating([self.datasource_variable(), *variables, *address]),
+            annotations=g.Annotations([_GRAFANAS_OWN, *annotations]),
             panels=panels,
         )
         plain_json = json.loads(json.dumps(made, default=lambda part: part.to_json_data()))
@@ -276,22 +276,25 @@ class House:
         ours = {"fiscalYearStartMonth": 0, "weekStart": ""}
         return {**{key: value for key, value in plain_json.items() if key not in LEFT_ON_DASHBOARD}, **ours}
 
+    def _placed(self, rows: Sequence[spec.Row]) -> list[Json]:
+        placed: list[Json] = []
+        y = 0
+        for row in rows:
+            placed.append(_row(row.title, y))
+            y += 1
+            for band in row.bands:
+                x = 0
+                for panel, width in band.cells:
+                    placed.append(_panel(self.panel(panel), g.GridPos(band.height, width, x, y)))
+                    x += width
+                y += band.height
+        return placed
 
-_VARIABLE_KEYS = frozenset(
-    {
-        "name",
-        "label",
-        "type",
-        "query",
-        "datasource",
-        "refresh",
-        "sort",
-        "hide",
-        "options",
-        "includeAll",
-        "multi",
-    }
-)
+
+_VARIABLE_KEYS = frozenset({
+    "name", "label", "type", "query", "datasource", "refresh", "sort", "hide", "options", "includeAll",
+    "multi",
+})  # fmt: skip
 _GRAFANAS_OWN: Json = {
     "builtIn": 1,
     "datasource": {"type": "grafana", "uid": "-- Grafana --"},
@@ -306,18 +309,22 @@ _GRAFANAS_OWN: Json = {
 
 def _of_process(name: str) -> Json:
     """A link from a line or a cell to the board of its process."""
-    return {"title": f"{name}: its views", "url": f"/d/{PROCESS}?{CARRY}&var-target={name}"}
+    return {"title": f"{name}: its views", "url": f"/d/{spec.Uid.PROCESS}?{CARRY}&var-target={name}"}
 
 
 def _kept(made: Any, keys: frozenset[str]) -> Json:
     return {key: value for key, value in made.to_json_data().items() if key in keys}
 
 
+def panel_id(title: str) -> int:
+    """An id that stays when panels come and go around it, so that links to a panel keep working."""
+    return zlib.crc32(title.encode()) % 999_983 + 1
+
+
 def _row(title: str, y: int) -> Json:
-    made = g.RowPanel(
-        title=title, collapsed=False, id=panel_id(f"row {title}"), gridPos=g.GridPos(1, 24, 0, y)
-    )
-    return _kept(made, frozenset({"title", "collapsed", "panels", "type", "id", "gridPos"}))
+    place = {"h": 1, "w": spec.COLUMNS, "x": 0, "y": y}
+    ident = panel_id(f"row {title}")
+    return {"title": title, "type": "row", "collapsed": False, "panels": [], "id": ident, "gridPos": place}
 
 
 def _without_nulls(fields: Json) -> Json:
@@ -336,18 +343,3 @@ def _panel(panel: Any, place: Any) -> Json:
     options = {key: value for key, value in kept["options"].items() if key not in old}
     fields = _without_nulls(kept["fieldConfig"])
     return {**kept, "fieldConfig": fields, "options": options, "id": panel_id(panel.title), "gridPos": place}
-
-
-def _placed(rows: Sequence[Row]) -> list[Json]:
-    placed: list[Json] = []
-    y = 0
-    for row in rows:
-        placed.append(_row(row.title, y))
-        y += 1
-        for band in row.bands:
-            x = 0
-            for panel, width in band.cells:
-                placed.append(_panel(panel, g.GridPos(band.height, width, x, y)))
-                x += width
-            y += band.height
-    return placed

@@ -2,53 +2,48 @@
 
 from __future__ import annotations
 
+from alerts import thresholds as t
 from dashboards import fields as f
-from dashboards import frame, limits
-from dashboards.layout import Band, Row, band
-from dashboards.panel_specifications import Ask, Columns, Show, Style
-from dashboards.panels import House
-from dashboards.queries import RATE
+from dashboards.panel_specifications import Ask, Band, Board, Lines, Row, Style, Table, Tile, Uid, band
+from dashboards.queries import RATE, Queries
 from exporter.expose import catalogue as c
 from exporter.model.migration import HA_TRACKER
 
 ABOUT = "The exporter itself: whether it runs, reads everything in time, and leaves nothing out."
-
-
 MISSING = "shards missing"
-
-
 NOT_TRACKER = f'migration!="{HA_TRACKER}"'
+FAILED = 'outcome="failed"'
 
 
-def build(house: House) -> f.Json:
+def build(q: Queries) -> Board:
     """Exporter."""
+    tiles = band(4, *_first_tiles(q), *_second_tiles(q))
     rows = (
-        Row("Can the other boards be believed?", (_tiles(house), _cycle(house))),
-        Row("What could not be read", (_pages(house),)),
-        Row("Processes it watches", (_targets(house), _clocks(house))),
-        Row("The process", (_process(house), _scrape(house))),
+        Row("Can the other boards be believed?", (tiles, _cycle(q))),
+        Row("What could not be read", (_pages(q),)),
+        Row("Processes it watches", (_targets(q), _clocks(q))),
+        Row("The process", (_process(q), _scrape(q))),
     )
-    return frame.board(house, frame.EXPORTER, ABOUT, rows, "instance", "component")
+    return Board(Uid.EXPORTER, ABOUT, rows, ("instance", "component"))
 
 
-def _first_tiles(house: House) -> tuple[Show, ...]:
-    q = house.queries
+def _first_tiles(q: Queries) -> tuple[Tile, ...]:
     return (
-        Show(
+        Tile(
             "Age of the snapshot",
             "Seconds since the last cycle ended, of the oldest exporter chosen, or by which its clock is "
             "ahead. Everything on every board has that age.",
             [Ask(f"max(abs(time() - {q.own(c.SNAPSHOT_TIMESTAMP_SECONDS)}))")],
-            Style("s", f.above(limits.STALE_AGE), [f.absent()], decimals=0),
-            [house.runbook("KVMigrationExporterStale")],
+            Style("s", f.above(t.STALE_AGE.value), [f.absent()], decimals=0),
+            ["KVMigrationExporterStale"],
         ),
-        Show(
+        Tile(
             "Last cycle",
             "How long the slowest exporter's last cycle took.",
             [Ask(f"max({q.own(c.CYCLE_DURATION_SECONDS)})")],
             Style("s"),
         ),
-        Show(
+        Tile(
             "Exporters",
             "How many exporters answer Prometheus. It is blue, because the expected number is unknown. With "
             "shards it is configured, and the number of missing shards is beside it.",
@@ -59,61 +54,54 @@ def _first_tiles(house: House) -> tuple[Show, ...]:
                     f.override(MISSING, thresholds=f.absolute(f.above(1)), mappings=f.nothing_found())
                 ],
             ),
-            [house.runbook("KVMigrationExporterDown"), house.runbook("KVMigrationShardsIncomplete")],
+            ["KVMigrationExporterDown", "KVMigrationShardsIncomplete"],
+            named=True,
         ),
-        Show(
+        Tile(
             "Configuration",
             "Whether the configuration was last loaded without errors.",
             [Ask(f"min({q.own(c.CONFIG_LAST_RELOAD_SUCCESSFUL)})")],
             Style("none", f.steps((0, f.BAD), (1, f.GOOD)), f.yes_no(1, "loaded", "reload failed")),
-            [house.runbook("KVMigrationExporterReloadFailed")],
+            ["KVMigrationExporterReloadFailed"],
         ),
     )
 
 
-def _second_tiles(house: House) -> tuple[Show, ...]:
-    q = house.queries
+def _second_tiles(q: Queries) -> tuple[Tile, ...]:
     return (
-        Show(
+        Tile(
             "Series left out",
             "Series left out because of scale.max_series: their values are unknown.",
             [Ask(f"sum({q.own(c.SERIES_DROPPED)})")],
             Style(steps=f.above(1), mappings=f.nothing_found()),
-            [house.runbook("KVMigrationExporterSeriesDropped")],
+            ["KVMigrationExporterSeriesDropped"],
         ),
-        Show(
+        Tile(
             "Pages that failed",
             "Pages that could not be read or decoded in the last cycle, of processes that answer.",
             [Ask(q.how_many(f"{q.once(c.PAGE_UP)} == bool 0"))],
             Style(steps=f.above(1), mappings=f.nothing_found()),
-            [house.runbook("KVMigrationPagesFailing")],
+            ["KVMigrationPagesFailing"],
         ),
-        Show(
+        Tile(
             "Processes not answering",
             "Targets of which no page could be read in the last cycle.",
             [Ask(q.how_many(f"{q.once(c.TARGET_UP)} == bool 0"))],
             Style(steps=f.above(1), mappings=f.nothing_found()),
-            [house.runbook("KVMigrationTargetsDown")],
+            ["KVMigrationTargetsDown"],
         ),
-        Show(
+        Tile(
             "Greatest clock skew",
             "Greatest difference between a process's clock and the exporter's, either way.",
             [Ask(f"max(abs({q.of(c.TARGET_CLOCK_SKEW_SECONDS)}))")],
-            Style("s", f.above(limits.CLOCK_SKEW)),
-            [house.runbook("KVMigrationClockSkew")],
+            Style("s", f.above(t.CLOCK_SKEW.value)),
+            ["KVMigrationClockSkew"],
         ),
     )
 
 
-def _tiles(house: House) -> Band:
-    shows = (*_first_tiles(house), *_second_tiles(house))
-    named = {"Exporters": "value_and_name"}
-    return band(4, *((house.stat(show, named.get(show.title, "value")), 3) for show in shows))
-
-
-def _cycle(house: House) -> Band:
-    q = house.queries
-    took = Show(
+def _cycle(q: Queries) -> Band:
+    took = Lines(
         "Cycle time and view sweep",
         "How long a cycle takes, and how long until every view has been read once. A cycle that reaches the "
         "interval is too slow.",
@@ -123,14 +111,15 @@ def _cycle(house: House) -> Band:
         ],
         Style("s"),
     )
-    age = Show(
+    age = Lines(
         "Age of the snapshot over time",
         "Seconds since the last cycle ended, by Prometheus's clock.",
         [Ask(f"time() - max by (instance) ({q.own(c.SNAPSHOT_TIMESTAMP_SECONDS)})", "{{instance}}")],
-        Style("s", f.above(limits.STALE_AGE)),
-        [house.runbook("KVMigrationExporterStale")],
+        Style("s", f.above(t.STALE_AGE.value)),
+        ["KVMigrationExporterStale"],
+        marked=True,
     )
-    found = Show(
+    found = Lines(
         "Targets discovered",
         "Targets found by each kind of discovery, and entries of targets that fail: processes that "
         "only they list are not watched.",
@@ -139,48 +128,43 @@ def _cycle(house: House) -> Band:
             Ask(f"max({q.own(c.DISCOVERY_FAILING_SOURCES)})", "failing sources"),
         ],
         Style(),
-        [house.runbook("KVMigrationNoTargets")],
+        ["KVMigrationNoTargets"],
     )
-    return band(8, (house.series(took), 8), (house.series(age, line=True), 8), (house.series(found), 8))
+    return band(8, took, age, found)
 
 
-def _pages(house: House) -> Band:
-    q = house.queries
+def _pages(q: Queries) -> Band:
     fetches = f"sum by (outcome) (rate({q.own(c.FETCHES_TOTAL)}{RATE}))"
-    outcomes = Show(
+    outcomes = Lines(
         "Pages requested, by outcome",
         "Pages requested per second. Absent is no failure: the process has no such page.",
         [Ask(fetches, "{{outcome}}")],
         Style(
             "reqps", overrides=[f.shade("ok", "green"), f.shade("absent", "blue"), f.shade("failed", "red")]
         ),
+        stacked=True,
     )
-    failing = Show(
+    failing = Lines(
         "Failures by page",
         "Failed requests per second, by page.",
         [Ask(f'sum by (page) (rate({q.own(c.FETCHES_TOTAL, FAILED)}{RATE}))', "{{page}}")],
         Style("reqps"),
-        [house.runbook("KVMigrationPagesFailing")],
+        ["KVMigrationPagesFailing"],
     )  # fmt: skip
-    now = Show(
+    now = Table(
         "Pages that fail now",
         "Pages of the chosen components that could not be read or decoded in the last cycle.",
         [Ask(f"{q.of_component(q.once(c.PAGE_UP))} == 0")],
         Style("none", f.steps((0, f.BAD), (1, f.GOOD)), f.mapped({0: ("failed", f.BAD)}),
              [f.coloured("state")], empty="No page failed"),
+        columns={"target": "process", "page": "page", "Value": "state"},
+        sort="process",
     )  # fmt: skip
-    columns = Columns({"target": "process", "page": "page", "Value": "state"}, "process")
-    return band(
-        8, (house.series(outcomes, stack=True), 8), (house.series(failing), 8), (house.table(now, columns), 8)
-    )
+    return band(8, outcomes, failing, now)
 
 
-FAILED = 'outcome="failed"'
-
-
-def _targets(house: House) -> Band:
-    q = house.queries
-    show = Show(
+def _targets(q: Queries) -> Band:
+    show = Table(
         "Processes",
         "Every process the exporter watches: what runs there, whether it answers, its phase, its clock. "
         "Grey is unknown.",
@@ -197,71 +181,69 @@ def _targets(house: House) -> Band:
             f.override("skew", unit="s"),
             f.override("uptime", unit="dtdurations"),
         ]),
+        columns={
+            "target": "process", "component": "component", "product": "product", "version": "version",
+            "Value #A": "answers", "Value #C": "phase", "Value #D": "skew", "Value #E": "uptime",
+        },
+        sort="process",
     )  # fmt: skip
-    headings = {
-        "target": "process", "component": "component", "product": "product", "version": "version",
-        "Value #A": "answers", "Value #C": "phase", "Value #D": "skew", "Value #E": "uptime",
-    }  # fmt: skip
-    return band(10, (house.table(show, Columns(headings, "process")), 24))
+    return band(10, show)
 
 
-def _clocks(house: House) -> Band:
-    q = house.queries
+def _clocks(q: Queries) -> Band:
     away = f"max by (target) ({q.of_component(q.once(c.TARGET_CLOCK_SKEW_SECONDS))})"
-    skew = Show(
+    skew = Lines(
         "Clock skew, the furthest ahead and behind",
         "A process's clock less the exporter's. Ages are judged by the process's own clock.",
         [Ask(f"{q.worst(away)} or {q.worst(away, lowest=True)}", "{{target}}")],
         Style("s"),
-        [house.runbook("KVMigrationClockSkew")],
+        ["KVMigrationClockSkew"],
     )
-    down = Show(
+    down = Lines(
         "Processes that do not answer, by component",
         "Processes of which no page could be read. The table above names them.",
         [Ask(f"sum by (component) ({q.once(c.TARGET_UP)} == bool 0)", "{{component}}")],
         Style("none", f.above(1), low=0),
     )
-    return band(9, (house.series(down), 12), (house.series(skew), 12))
+    return band(9, down, skew)
 
 
-def _process(house: House) -> Band:
-    q = house.queries
-    cpu = Show(
+def _process(q: Queries) -> Band:
+    cpu = Lines(
         "CPU",
         "Cores used by the exporter.",
         [Ask(f"sum by (instance) (rate({q.process('process_cpu_seconds_total')}{RATE}))", "{{instance}}")],
         Style("none", low=0),
     )
-    memory = Show(
+    memory = Lines(
         "Memory",
         "Resident memory of the exporter.",
         [Ask(f"max by (instance) ({q.process('process_resident_memory_bytes')})", "{{instance}}")],
         Style("bytes"),
     )
-    files = Show(
+    files = Lines(
         "Open files",
         "Open file descriptors of the exporter, as a share of what it may open.",
         [Ask(f"max by (instance) ({q.process('process_open_fds')} / {q.process('process_max_fds')})",
              "{{instance}}")],
         Style("percentunit", f.above(0.9, 0.7)),
     )  # fmt: skip
-    return band(7, (house.series(cpu), 8), (house.series(memory), 8), (house.series(files), 8))
+    return band(7, cpu, memory, files)
 
 
-def _scrape(house: House) -> Band:
-    q = house.queries
-    samples = Show(
+def _scrape(q: Queries) -> Band:
+    samples = Lines(
         "Series exposed",
         "Samples that Prometheus takes from each scrape of the exporter.",
         [Ask(f"max by (instance) ({q.process('scrape_samples_scraped')})", "{{instance}}")],
     )
-    duration = Show(
+    duration = Lines(
         "Scrape time",
         "How long Prometheus waits for the exporter; the page is rendered beforehand.",
         [Ask(f"max by (instance) ({q.process('scrape_duration_seconds')})", "{{instance}}")],
         Style("s"),
     )
-    build = Show(
+    build = Table(
         "Version and uptime",
         "What runs.",
         [
@@ -269,13 +251,11 @@ def _scrape(house: House) -> Band:
             Ask(f"time() - max by (instance) ({q.process('process_start_time_seconds')})"),
         ],
         Style("dtdurations", f.plain(), [f.absent("?")]),
+        columns={
+            "instance": "instance",
+            "version": "version",
+            "python_version": "Python",
+            "Value #B": "uptime",
+        },
     )
-    headings = {
-        "instance": "instance",
-        "version": "version",
-        "python_version": "Python",
-        "Value #B": "uptime",
-    }
-    return band(
-        7, (house.series(samples), 8), (house.series(duration), 8), (house.table(build, Columns(headings)), 8)
-    )
+    return band(7, samples, duration, build)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dashboards import fields as f
-from dashboards import frame
-from dashboards.layout import Band, Row, band
-from dashboards.panel_specifications import Ask, Columns, Show, Style
-from dashboards.panels import House
-from dashboards.queries import NOT_ASKED, RATE
+from dashboards.panel_specifications import Ask, Band, Board, Lines, Row, Style, Table, Tile, Uid, band
+from dashboards.queries import NOT_ASKED, RATE, Queries
 from exporter.expose import catalogue as c
 
 ABOUT = (
@@ -17,99 +14,97 @@ ABOUT = (
 STEPS = 'step=~"retire-.*|finish-read-write"'
 NEW = 'group="read-write"'
 OLD = 'group="microservices"'
+NOT_ACTIVE = 'state!="active"'
 PUSH = 'route=~".*(push|Push|otlp).*"'
 QUERY = 'route=~".*api_v1_.+"'
 
 
-def build(house: House) -> f.Json:
+def build(q: Queries) -> Board:
     """Read-write mode."""
     rows = (
-        Row("Which group has members in the rings?", (_tiles(house), _rings(house))),
-        Row("Members over time", (_members(house),)),
-        Row("Traffic, from the components' own metrics", (_traffic(house),)),
+        Row("Which group has members in the rings?", (_tiles(q), _rings(q))),
+        Row("Members over time", (_members(q),)),
+        Row("Traffic, from the components' own metrics", (_traffic(q),)),
     )
-    return frame.board(house, frame.READ_WRITE, ABOUT, rows, "key")
+    return Board(Uid.READ_WRITE, ABOUT, rows, ("key",))
 
 
-def _active(house: House, *matchers: str) -> str:
-    return house.queries.once(c.RING_MEMBERS, *matchers, 'state="active"')
+def _active(q: Queries, *matchers: str) -> str:
+    return q.once(c.RING_MEMBERS, *matchers, 'state="active"')
 
 
-def _gate(house: House) -> Show:
-    q = house.queries
-    return Show(
+def _gate(q: Queries) -> Tile:
+    return Tile(
         "Gates of this migration",
         "Whether the step's gate is open. Blue: no group is moved, so there is no such migration.",
-        [Ask(_or_no_migration(house, f"min by (step) ({q.of(c.GATE_OPEN, STEPS)})"), "{{step}}")],
+        [Ask(_or_no_migration(q, f"min by (step) ({q.of(c.GATE_OPEN, STEPS)})"), "{{step}}")],
         Style(
             "none",
             f.steps((0, f.WARN), (1, f.GOOD)),
             f.mapped({1: ("open", f.GOOD), 0: ("closed", f.WARN), -1: ("no migration", f.PLAIN)}, "unknown"),
         ),
+        named=True,
     )
 
 
-def _or_no_migration(house: House, gates: str) -> str:
+def _or_no_migration(q: Queries, gates: str) -> str:
     """The gates; one line where the exporter has gates and none of these."""
-    of_others = f"group({house.queries.of(c.GATE_OPEN)})"
-    return f"{gates} or {NOT_ASKED} * ({of_others} unless on () {house.queries.of(c.GATE_OPEN, STEPS)})"
+    of_others = f"group({q.of(c.GATE_OPEN)})"
+    return f"{gates} or {NOT_ASKED} * ({of_others} unless on () {q.of(c.GATE_OPEN, STEPS)})"
 
 
-def _tiles(house: House) -> Band:
-    q = house.queries
-    every = f"count by {q.by('key')} ({_active(house)} > 0)"
-    new = f"count by {q.by('key')} ({_active(house, NEW)} > 0)"
+def _tiles(q: Queries) -> Band:
+    every = f"count by {q.by('key')} ({_active(q)} > 0)"
+    new = f"count by {q.by('key')} ({_active(q, NEW)} > 0)"
     old = f"count by {q.by('key')} ({q.once(c.RING_MEMBERS, OLD)} > 0)"
-    shows = (
-        (Show(
+    tiles = (
+        Tile(
             "Members of read-write mode",
             "Active members of the new group, over the chosen rings.",
-            [Ask(f"sum({_active(house, NEW)}) or 0 * sum({q.once(c.RING_MEMBERS)})")],
-        ), 5),
-        (Show(
+            [Ask(f"sum({_active(q, NEW)}) or 0 * sum({q.once(c.RING_MEMBERS)})")],
+        ),
+        Tile(
             "Members of microservices",
             "Members of the old group in any state, over the chosen rings.",
             [Ask(f"sum({q.once(c.RING_MEMBERS, OLD)}) or 0 * sum({q.once(c.RING_MEMBERS)})")],
-        ), 5),
-        (Show(
+        ),
+        Tile(
             "Rings without the new group",
             "Rings that have active members, but none of read-write mode: retiring the old group now would "
             "empty them.",
             [Ask(f"(count({every} unless {new}) or vector(0)) and on () (count({every}) > 0)")],
             Style(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
-        ), 5),
-        (Show(
+        ),
+        Tile(
             "Rings with the old group",
             "Rings that still have a member of microservices mode. The migration is finished at 0.",
             [Ask(f"(count({old}) or vector(0)) and on () (count({every}) > 0)")],
             Style(steps=f.above(1, worst=f.WARN), mappings=f.nothing_found()),
-        ), 5),
-    )  # fmt: skip
-    tiles = [(house.stat(show), width) for show, width in shows]
-    return band(4, *tiles, (house.stat(_gate(house), mode="value_and_name"), 4))
+        ),
+    )
+    return band(4, *tiles, _gate(q), widths=(5, 5, 5, 5, 4))
 
 
-def _rings(house: House) -> Band:
-    q = house.queries
+def _rings(q: Queries) -> Band:
     every = f"0 * sum by (ring) ({q.once(c.RING_MEMBERS)})"
-    table = Show(
+    members = {
+        "microservices": _active(q, OLD),
+        "read-write": _active(q, NEW),
+        "microservices, not active": q.once(c.RING_MEMBERS, OLD, NOT_ACTIVE),
+        "read-write, not active": q.once(c.RING_MEMBERS, NEW, NOT_ACTIVE),
+    }
+    table = Table(
         "Active members of each ring by group",
         "Before the old group is retired, every ring needs members of both groups; at the end no ring "
         "has members of the old group.",
-        [
-            Ask(f"sum by (ring) ({chosen}) or {every}")
-            for chosen in (
-                _active(house, OLD),
-                _active(house, NEW),
-                q.once(c.RING_MEMBERS, OLD, NOT_ACTIVE),
-                q.once(c.RING_MEMBERS, NEW, NOT_ACTIVE),
-            )
-        ],
+        [Ask(f"sum by (ring) ({chosen}) or {every}") for chosen in members.values()],
         Style("short", f.plain(), [f.absent()], [
             f.coloured("microservices"), f.coloured("read-write"),
         ]),
+        columns={"ring": "ring"} | f.values(*members),
+        sort="ring",
     )  # fmt: skip
-    checks = Show(
+    checks = Table(
         "Checks of this migration",
         "Every check of the two steps; unknown keeps the gate closed.",
         [Ask(q.checks("(step, check)", STEPS))],
@@ -120,45 +115,34 @@ def _rings(house: House) -> Band:
             [f.coloured("verdict")],
             empty="No group is moved",
         ),
+        columns={"step": "step", "check": "check", "Value": "verdict"},
+        sort="verdict",
     )
-    columns = Columns({"step": "step", "check": "check", "Value": "verdict"}, "verdict")
-    return band(9, (house.table(table, Columns(HEADINGS, "ring")), 14), (house.table(checks, columns), 10))
+    return band(9, table, checks, widths=(14, 10))
 
 
-HEADINGS = {
-    "ring": "ring",
-    "Value #A": "microservices",
-    "Value #B": "read-write",
-    "Value #C": "microservices, not active",
-    "Value #D": "read-write, not active",
-}
-NOT_ACTIVE = 'state!="active"'
-
-
-def _members(house: House) -> Band:
-    q = house.queries
-    groups = Show(
+def _members(q: Queries) -> Band:
+    groups = Lines(
         "Members by group",
         "Members of the chosen rings in any state, by group.",
         [Ask(f"sum by (group) ({q.once(c.RING_MEMBERS)})", "{{group}}")],
+        stacked=True,
     )
-    by_ring = Show(
+    by_ring = Lines(
         "Members by ring and group",
         "Active members of each ring and group.",
-        [Ask(f"sum by (ring, group) ({_active(house)})", "{{ring}} {{group}}")],
+        [Ask(f"sum by (ring, group) ({_active(q)})", "{{ring}} {{group}}")],
     )
-    zones = Show(
+    zones = Lines(
         "Members by zone and group",
         "Active members of each zone and group: read-write mode needs every zone.",
-        [Ask(f"sum by (member_zone, group) ({_active(house)})", "{{member_zone}} {{group}}")],
+        [Ask(f"sum by (member_zone, group) ({_active(q)})", "{{member_zone}} {{group}}")],
     )
-    return band(
-        8, (house.series(groups, stack=True), 8), (house.series(by_ring), 8), (house.series(zones), 8)
-    )
+    return band(8, groups, by_ring, zones)
 
 
-def _by_group(house: House, name: str, *matchers: str) -> list[Ask]:
-    q, options = house.queries, house.options
+def _by_group(q: Queries, name: str, *matchers: str) -> list[Ask]:
+    options = q.options
     new = f'{options.pod_label}=~"{options.read_write_pods}"'
     old = f'{options.pod_label}!~"{options.read_write_pods}"'
     return [
@@ -167,27 +151,27 @@ def _by_group(house: House, name: str, *matchers: str) -> list[Ask]:
     ]
 
 
-def _traffic(house: House) -> Band:
+def _traffic(q: Queries) -> Band:
     shades = [f.shade("read-write", "green"), f.shade("microservices", "orange")]
     looks = Style("reqps", overrides=shades, empty=f.NOT_SCRAPED)
     requests = "cortex_request_duration_seconds_count"
-    writes = Show(
+    writes = Lines(
         "Write requests by group",
         "Push requests per second of the pods of either group, as the guide checks them.",
-        _by_group(house, requests, PUSH),
+        _by_group(q, requests, PUSH),
         looks,
     )
-    reads = Show(
+    reads = Lines(
         "Read requests by group",
         "Query requests per second of the pods of either group.",
-        _by_group(house, requests, QUERY),
+        _by_group(q, requests, QUERY),
         looks,
     )
-    queries = Show(
+    queries = Lines(
         "Queries by group",
         "Queries per second at the query frontends of either group: it must have stopped at the old "
         "group before that group is scaled down.",
-        _by_group(house, "cortex_query_frontend_queries_total"),
+        _by_group(q, "cortex_query_frontend_queries_total"),
         looks,
     )
-    return band(8, (house.series(writes), 8), (house.series(reads), 8), (house.series(queries), 8))
+    return band(8, writes, reads, queries)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from alerts import thresholds as t
 from dashboards import fields as f
-from dashboards import frame, limits
-from dashboards.layout import Band, Row, band
-from dashboards.panel_specifications import Ask, Columns, Show, Style
-from dashboards.panels import House
+from dashboards.panel_specifications import Ask, Band, Board, Lines, Row, Style, Table, Tile, Uid, band
+from dashboards.queries import Queries
 from exporter.expose import catalogue as c
 
 ABOUT = "Every key of the store, member by member: the primary, the secondary, and each process's view."
@@ -21,79 +20,78 @@ STATES = {
 }
 
 
-def build(house: House) -> f.Json:
+def build(q: Queries) -> Board:
     """Ring consistency."""
+    tiles = band(4, *_first_tiles(q), *_second_tiles(q))
     rows = (
-        Row("Is every ring complete, and its secondary the same?", (_tiles(house), _keys(house))),
-        Row("Members", (_members(house),)),
-        Row("The secondary over time", (_copy(house),)),
-        Row("Each process's view of the ring", (_views(house), _view_table(house))),
-        Row("Conflicts, losses, partitions", (_conflicts(house), _partitions(house))),
+        Row("Is every ring complete, and its secondary the same?", (tiles, _keys(q))),
+        Row("Members", (_members(q),)),
+        Row("The secondary over time", (_copy(q),)),
+        Row("Each process's view of the ring", (_views(q), _view_table(q))),
+        Row("Conflicts, losses, partitions", (_conflicts(q), _partitions(q))),
     )
-    return frame.board(house, frame.RINGS, ABOUT, rows, "key")
+    return Board(Uid.RINGS, ABOUT, rows, ("key",))
 
 
-def _first_tiles(house: House) -> tuple[Show, ...]:
-    q = house.queries
+def _first_tiles(q: Queries) -> tuple[Tile, ...]:
     unhealthy = q.once(c.RING_MEMBERS, 'state="unhealthy"')
     return (
-        Show(
+        Tile(
             "Unhealthy members",
             "Members with a heartbeat older than the timeout, over the chosen keys.",
             [Ask(f"sum({unhealthy}) or 0 * sum({q.once(c.RING_MEMBERS)})")],
             Style(steps=f.above(1), mappings=f.nothing_found()),
-            [house.runbook("KVMigrationRingMembersUnhealthy")],
+            ["KVMigrationRingMembersUnhealthy"],
         ),
-        Show(
+        Tile(
             "Quorum margin",
             "Healthy members, or zones, that the weakest ring may still lose before writes fail. Below 0 "
             "they fail.",
             [Ask(f"min({q.of(c.RING_QUORUM_MARGIN)})")],
             Style(steps=f.below(0, 1), mappings=[f.absent()]),
-            [house.runbook("KVMigrationRingQuorumLost")],
+            ["KVMigrationRingQuorumLost"],
         ),
-        Show(
+        Tile(
             "Greatest lag",
             "Greatest lag of the chosen keys' secondary beyond one heartbeat period, while anything mirrors.",
             [Ask(q.if_mirroring(f"max({q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))})"))],
-            Style("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), f.measured(f.IDLE)),
-            [house.runbook("KVMigrationSecondaryLagHigh")],
+            Style("s", f.above(t.HEARTBEAT_TIMEOUT.value, t.MAX_LAG.value), f.measured(f.IDLE)),
+            ["KVMigrationSecondaryLagHigh"],
         ),
-        Show(
+        Tile(
             "Missing keys",
             "Keys that a view of the secondary lacks, while anything mirrors.",
             [Ask(q.if_mirroring(f"sum({q.while_mirroring(q.once(c.SECONDARY_KEY_MISSING))})"))],
             Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
-            [house.runbook("KVMigrationSecondaryKeyMissing")],
+            ["KVMigrationSecondaryKeyMissing"],
         ),
     )
 
 
-def _second_tiles(house: House) -> tuple[Show, ...]:
-    q = house.queries
+def _second_tiles(q: Queries) -> tuple[Tile, ...]:
     return (
-        Show(
+        Tile(
             "Missing members",
             "Members that only the primary has, while anything mirrors.",
             [Ask(q.if_mirroring(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS))})"))],
             Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
-            [house.runbook("KVMigrationSecondaryMembersMissing")],
+            ["KVMigrationSecondaryMembersMissing"],
         ),
-        Show(
+        Tile(
             "Members that differ",
             "Members with a different state, token, address, zone or replica, while anything mirrors.",
             [Ask(q.if_mirroring(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS))})"))],
             Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
-            [house.runbook("KVMigrationSecondaryMismatch")],
+            ["KVMigrationSecondaryMismatch"],
         ),
-        Show(
+        Tile(
             "Rings with differing views",
             "Rings of which two processes show different contents. A rollout passes through it.",
             [Ask(q.how_many(f"{q.once(c.RING_VIEWS)} > bool 1"))],
             Style(steps=f.above(1), mappings=f.nothing_found()),
-            [house.runbook("KVMigrationRingViewsDiverged")],
+            ["KVMigrationRingViewsDiverged"],
         ),
-        Show(
+        Tile(
             "Views not read",
             "Views of the secondary that could not be read: above 0 the other numbers prove nothing.",
             [Ask(q.if_mirroring(f"sum({q.once(c.SECONDARY_UNREAD_VIEWS)})"))],
@@ -102,16 +100,11 @@ def _second_tiles(house: House) -> tuple[Show, ...]:
     )
 
 
-def _tiles(house: House) -> Band:
-    shows = (*_first_tiles(house), *_second_tiles(house))
-    return band(4, *((house.stat(show), 3) for show in shows))
-
-
 def _key_columns() -> list[f.Json]:
     counts = [
         f.coloured(name, thresholds=f.absolute(f.above(1))) for name in ("missing", "differ", "conflicts")
     ]
-    lag = f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG)
+    lag = f.above(t.HEARTBEAT_TIMEOUT.value, t.MAX_LAG.value)
     return [
         f.coloured("phase", mappings=f.phases()),
         f.override("oldest heartbeat", unit="s"),
@@ -123,95 +116,86 @@ def _key_columns() -> list[f.Json]:
     ]
 
 
-def _keys(house: House) -> Band:
-    q = house.queries
+def _keys(q: Queries) -> Band:
     by = "by (key, ring)"
-    queries = [
-        Ask(f"min {by} ({q.of(c.KEY_PHASE)})"),
-        Ask(f"sum {by} ({q.once(c.RING_MEMBERS)})"),
-        Ask(f"max {by} ({q.of(c.RING_OLDEST_HEARTBEAT_AGE_SECONDS)})"),
-        Ask(f"min {by} ({q.of(c.RING_QUORUM_MARGIN)})"),
-        Ask(f"max {by} ({q.while_mirroring(q.once(c.SECONDARY_KEY_MISSING))})"),
-        Ask(f"max {by} ({q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))})"),
-        Ask(f"max {by} ({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS))})"),
-        Ask(f"max {by} ({q.while_mirroring(q.once(c.SECONDARY_EXTRA_MEMBERS))})"),
-        Ask(f"sum {by} ({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS))})"),
-        Ask(f"max {by} ({q.of(c.RING_VIEWS)})"),
-        Ask(f"max {by} ({q.of(c.RING_TOKEN_CONFLICTS)})"),
-    ]
-    named = ("phase", "members", "oldest heartbeat", "quorum margin", "key missing", "lag", "missing",
-             "extra", "differ", "views", "conflicts")  # fmt: skip
-    headings = {"ring": "ring", "key": "key"}
-    headings |= {f"Value #{chr(ord('A') + index)}": name for index, name in enumerate(named)}
-    overrides = _key_columns()
-    show = Show(
+    asked = {
+        "phase": f"min {by} ({q.of(c.KEY_PHASE)})",
+        "members": f"sum {by} ({q.once(c.RING_MEMBERS)})",
+        "oldest heartbeat": f"max {by} ({q.of(c.RING_OLDEST_HEARTBEAT_AGE_SECONDS)})",
+        "quorum margin": f"min {by} ({q.of(c.RING_QUORUM_MARGIN)})",
+        "key missing": f"max {by} ({q.while_mirroring(q.once(c.SECONDARY_KEY_MISSING))})",
+        "lag": f"max {by} ({q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))})",
+        "missing": f"max {by} ({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS))})",
+        "extra": f"max {by} ({q.while_mirroring(q.once(c.SECONDARY_EXTRA_MEMBERS))})",
+        "differ": f"sum {by} ({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS))})",
+        "views": f"max {by} ({q.of(c.RING_VIEWS)})",
+        "conflicts": f"max {by} ({q.of(c.RING_TOKEN_CONFLICTS)})",
+    }
+    show = Table(
         "Keys at a glance",
         "One line for each key: its phase, its members in the primary, and, while anything mirrors, how its "
         "secondary compares; lag is what one heartbeat period does not explain. Grey is unknown. Extra "
         "members are no fault: deletes are never mirrored.",
-        queries,
-        Style("short", f.plain(), [f.absent("?")], overrides),
+        [Ask(expr) for expr in asked.values()],
+        Style("short", f.plain(), [f.absent("?")], _key_columns()),
+        columns={"ring": "ring", "key": "key"} | f.values(*asked),
+        sort="ring",
     )
-    return band(9, (house.table(show, Columns(headings, "ring")), 24))
+    return band(9, show)
 
 
-def _members(house: House) -> Band:
-    q = house.queries
-    by_state = Show(
+def _members(q: Queries) -> Band:
+    by_state = Lines(
         "Members by state",
         "Members of the chosen rings in the primary, by state; tombstones are not members.",
         [Ask(f"sum by (state) ({q.once(c.RING_MEMBERS)})", "{{state}}")],
         Style(overrides=[f.shade(state, colour) for state, colour in STATES.items()]),
-        [house.runbook("KVMigrationRingMembersUnhealthy")],
+        ["KVMigrationRingMembersUnhealthy"],
+        stacked=True,
     )
-    by_ring = Show(
+    by_ring = Lines(
         "Members of each ring",
         "A sudden fall to half or less is a store overwritten by a smaller view.",
         [Ask(f"sum by (ring) ({q.once(c.RING_MEMBERS)})", "{{ring}}")],
         Style(),
-        [house.runbook("KVMigrationRingShrunk")],
+        ["KVMigrationRingShrunk"],
     )
-    age = Show(
+    age = Lines(
         "Oldest heartbeat of each ring",
         "Age of the oldest heartbeat of any member. The line is the usual heartbeat timeout.",
         [Ask(f"max by (ring) ({q.of(c.RING_OLDEST_HEARTBEAT_AGE_SECONDS)})", "{{ring}}")],
-        Style("s", f.above(limits.HEARTBEAT_TIMEOUT)),
+        Style("s", f.above(t.HEARTBEAT_TIMEOUT.value)),
+        marked=True,
     )
-    transit = Show(
+    transit = Lines(
         "Longest in transition",
         "The longest time that a member has been leaving, joining or pending. Such a member takes no writes "
         "and keeps its tokens.",
         [Ask(f"max by (ring) ({q.of(c.RING_LONGEST_TRANSITION_SECONDS)})", "{{ring}}")],
         Style("s"),
     )
-    return band(
-        8,
-        (house.series(by_state, stack=True), 6),
-        (house.series(by_ring), 6),
-        (house.series(age, line=True), 6),
-        (house.series(transit), 6),
-    )
+    return band(8, by_state, by_ring, age, transit)
 
 
-def _copy(house: House) -> Band:
-    q = house.queries
-    lag = Show(
+def _copy(q: Queries) -> Band:
+    lag = Lines(
         "Lag of each key",
         "How far the secondary is behind beyond one heartbeat period. Lines: gate.max_lag and the usual "
         "heartbeat timeout.",
         [Ask(f"max by (ring) ({q.beyond_a_period(c.SECONDARY_LAG_SECONDS)})", "{{ring}}")],
-        Style("s", f.above(limits.HEARTBEAT_TIMEOUT, limits.MAX_LAG), empty=f.NOT_COMPARED),
-        [house.runbook("KVMigrationSecondaryLagHigh")],
+        Style("s", f.above(t.HEARTBEAT_TIMEOUT.value, t.MAX_LAG.value), empty=f.NOT_COMPARED),
+        ["KVMigrationSecondaryLagHigh"],
+        marked=True,
     )
-    differ = Show(
+    differ = Lines(
         "Members that differ, by field",
         "Members with a different state, token, address, zone or, in the HA tracker, replica in primary "
         "and secondary.",
         [Ask(f"sum by (ring, field) ({q.once(c.SECONDARY_MISMATCHED_MEMBERS)})", "{{ring}} {{field}}")],
         Style(steps=f.above(1), empty=f.NOT_COMPARED),
-        [house.runbook("KVMigrationSecondaryMismatch")],
+        ["KVMigrationSecondaryMismatch"],
     )
-    members = Show(
+    members = Lines(
         "Members missing and extra",
         "Members that only the primary has (missing) and that only the secondary has (extra).",
         [
@@ -219,37 +203,36 @@ def _copy(house: House) -> Band:
             Ask(f"max by (ring) ({q.of(c.SECONDARY_EXTRA_MEMBERS)})", "{{ring}} extra"),
         ],
         Style(steps=f.above(1), empty=f.NOT_COMPARED),
-        [house.runbook("KVMigrationSecondaryMembersMissing")],
+        ["KVMigrationSecondaryMembersMissing"],
     )
-    return band(8, (house.series(lag, line=True), 8), (house.series(members), 8), (house.series(differ), 8))
+    return band(8, lag, members, differ)
 
 
-def _views(house: House) -> Band:
-    q = house.queries
+def _views(q: Queries) -> Band:
     stale_by = q.beyond_a_period(c.RING_VIEW_STALENESS_SECONDS)
-    contents = Show(
+    contents = Lines(
         "Different contents shown",
         "How many different contents the processes' views of a ring show; 1 is agreement.",
         [Ask(f"max by (ring, view) ({q.of(c.RING_VIEWS)})", "{{ring}} {{view}}")],
         Style(steps=f.steps((0, f.GOOD), (2, f.BAD))),
-        [house.runbook("KVMigrationRingViewsDiverged")],
+        ["KVMigrationRingViewsDiverged"],
     )
-    stale = Show(
+    stale = Lines(
         "Staleness of views, the worst",
         "How far a process's view is behind the latest view beyond one heartbeat period, worst key. The "
         "line is the usual heartbeat timeout.",
         [Ask(q.worst(f"max by (target, view) ({stale_by})"), "{{target}} {{view}}")],
-        Style("s", f.above(limits.VIEW_STALENESS)),
-        [house.runbook("KVMigrationRingViewStale")],
+        Style("s", f.above(t.VIEW_STALENESS.value)),
+        ["KVMigrationRingViewStale"],
+        marked=True,
     )
-    return band(8, (house.series(contents), 12), (house.series(stale, line=True), 12))
+    return band(8, contents, stale)
 
 
-def _view_table(house: House) -> Band:
-    q = house.queries
+def _view_table(q: Queries) -> Band:
     by = "by (ring, view, target)"
     stale = f"topk(50, max {by} ({q.beyond_a_period(c.RING_VIEW_STALENESS_SECONDS)}))"
-    show = Show(
+    show = Table(
         "Views and their staleness",
         "The 50 stalest views, by what one heartbeat period does not explain, and how many healthy members "
         "of the latest views each view lacks.",
@@ -259,25 +242,26 @@ def _view_table(house: House) -> Band:
                 f"(max {by} ({q.of(c.RING_VIEW_MISSING_MEMBERS)}) and {stale})"),
         ],
         Style("short", f.plain(), [f.absent("?")], [
-            f.coloured("staleness", unit="s", thresholds=f.absolute(f.above(limits.VIEW_STALENESS))),
+            f.coloured("staleness", unit="s", thresholds=f.absolute(f.above(t.VIEW_STALENESS.value))),
             f.coloured("members missing", thresholds=f.absolute(f.above(1))),
         ]),
+        columns={"ring": "ring", "view": "view", "target": "process"}
+        | f.values("staleness", "members missing"),
+        sort="staleness",
+        descending=True,
     )  # fmt: skip
-    headings = {"ring": "ring", "view": "view", "target": "process", "Value #A": "staleness",
-                "Value #B": "members missing"}  # fmt: skip
-    return band(9, (house.table(show, Columns(headings, "staleness", True)), 24))
+    return band(9, show)
 
 
-def _conflicts(house: House) -> Band:
-    q = house.queries
-    conflicts = Show(
+def _conflicts(q: Queries) -> Band:
+    conflicts = Lines(
         "Token conflicts of each ring",
         "Tokens claimed by more than one member.",
         [Ask(f"max by (ring) ({q.of(c.RING_TOKEN_CONFLICTS)})", "{{ring}}")],
         Style(steps=f.above(1)),
-        [house.runbook("KVMigrationRingTokenConflicts")],
+        ["KVMigrationRingTokenConflicts"],
     )
-    orphaned = Show(
+    orphaned = Lines(
         "Members that should not be there, and writers that should",
         "Foreign members belong to another product, cluster or release. Orphaned members belong to no "
         "process that answers and to no gossip member. Active members without tokens own nothing. Writers "
@@ -290,9 +274,9 @@ def _conflicts(house: House) -> Band:
             Ask(f"max by (ring) ({q.of(c.RING_MEMBERS_WITHOUT_TOKENS)})", "{{ring}} without tokens"),
         ],
         Style(steps=f.above(1)),
-        [house.runbook("KVMigrationRingForeignMembers"), house.runbook("KVMigrationRingGhostMembers")],
+        ["KVMigrationRingForeignMembers", "KVMigrationRingGhostMembers"],
     )
-    lost = Show(
+    lost = Lines(
         "Members lost at once, and returned",
         "Members still missing since a ring lost half or more at once; members that returned with an "
         "earlier heartbeat after they had left, per second.",
@@ -301,24 +285,23 @@ def _conflicts(house: House) -> Band:
             Ask(f"sum by (ring) ({q.rate(c.RING_MEMBERS_RETURNED_TOTAL)}) > 0", "{{ring}} returning"),
         ],
         Style(steps=f.above(1)),
-        [house.runbook("KVMigrationRingShrunk")],
+        ["KVMigrationRingShrunk"],
     )
-    return band(8, (house.series(conflicts), 8), (house.series(orphaned), 8), (house.series(lost), 8))
+    return band(8, conflicts, orphaned, lost)
 
 
-def _partitions(house: House) -> Band:
-    q = house.queries
-    states = Show(
+def _partitions(q: Queries) -> Band:
+    states = Lines(
         "Partitions by state",
         "Partitions of partition rings by state; they have no heartbeats and hardly ever write.",
         [Ask(f"sum by (ring, state) ({q.once(c.RING_PARTITIONS)})", "{{ring}} {{state}}")],
         Style(empty=NO_PARTITIONS),
     )
-    corrupted = Show(
+    corrupted = Lines(
         "Corrupted partitions",
         "Partitions that the page marks as corrupted.",
         [Ask(f"max by (ring) ({q.of(c.RING_CORRUPTED_PARTITIONS)})", "{{ring}}")],
         Style(steps=f.above(1), empty=NO_PARTITIONS),
-        [house.runbook("KVMigrationPartitionsCorrupted")],
+        ["KVMigrationPartitionsCorrupted"],
     )
-    return band(7, (house.series(states), 12), (house.series(corrupted), 12))
+    return band(7, states, corrupted)

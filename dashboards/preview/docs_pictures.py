@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 from dashboards.build import boards
-from dashboards.frame import OVERVIEW, PROCESS
 from dashboards.installation_settings import Options
+from dashboards.panel_specifications import Uid
 from dashboards.preview.demo_migration import INTERVAL, Leg, Walk, walked
 from dashboards.preview.draw import drawing
 from dashboards.preview.prometheus_client import Prometheus, Window, values_of
@@ -44,10 +44,13 @@ def gallery(product: str, out: Path) -> None:
         well, fault, done = moments(walk)
         every = boards(Options())
         wanted = [(uid, uid, well) for uid in every]
-        wanted += [(OVERVIEW, f"{OVERVIEW}-fault", fault), (OVERVIEW, f"{OVERVIEW}-done", done)]
+        wanted += [
+            (Uid.OVERVIEW, f"{Uid.OVERVIEW}-fault", fault),
+            (Uid.OVERVIEW, f"{Uid.OVERVIEW}-done", done),
+        ]
         with running(where) as api:
             for uid, name, at in wanted:
-                one = {"target": _process(api, at)} if uid == PROCESS else {}
+                one = {"target": _process(api, at)} if uid == Uid.PROCESS else {}
                 values = values_of(every[uid], one)
                 drawing(every[uid], api, Window(at - HOUR, at, INTERVAL), values, out / f"{name}.png")
 

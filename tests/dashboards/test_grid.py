@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dashboards.fields import Json
-from dashboards.installation_settings import Options
-from dashboards.layout import COLUMNS, FIRST_SCREEN, band, panel_id
-from dashboards.panel_specifications import Ask, Show
-from dashboards.panels import House
+from dashboards.panel_specifications import COLUMNS, FIRST_SCREEN, Ask, Tile, band
+from dashboards.panels import panel_id
 from exporter.errors import ConfigError
 from tests.dashboards.every import BOARDS, panels
 
@@ -65,6 +63,6 @@ def test_only_panel_types_that_grafana_10_to_13_have(board: Json) -> None:
 
 
 def test_a_band_that_does_not_fill_the_width_is_refused() -> None:
-    panel = House(Options()).stat(Show("One", "One.", [Ask("up")]))
+    panel = Tile("One", "One.", [Ask("up")])
     with pytest.raises(ConfigError, match=r"band of \['One'\]: 10 columns of 24"):
-        band(4, (panel, 10))
+        band(4, panel, widths=(10,))

@@ -8,7 +8,7 @@ import pytest
 
 from alerts.registry import GROUPS
 from dashboards.fields import Json
-from dashboards.panels import PROCESS
+from dashboards.panel_specifications import Uid
 from dashboards.queries import NOT_ASKED
 from exporter.expose import catalogue
 from tests.dashboards.every import BOARDS, panels, queries, selectors
@@ -55,16 +55,16 @@ def test_every_table_and_every_line_of_a_process_leads_to_its_board_and_nothing_
         assert len(links) == expected, panel["title"]
         for link in links:
             path, _, query = link["url"].partition("?")
-            assert path == f"/d/{PROCESS}"
+            assert path == f"/d/{Uid.PROCESS}"
             assert query.startswith("${__url_time_range}&${__all_variables}&var-target=${__")
 
 
 def test_the_board_of_a_process_takes_the_process_from_the_link_and_shows_no_other() -> None:
-    (variable,) = [one for one in BOARDS[PROCESS]["templating"]["list"] if one["name"] == "target"]
+    (variable,) = [one for one in BOARDS[Uid.PROCESS]["templating"]["list"] if one["name"] == "target"]
     assert not variable["multi"]
     assert not variable["includeAll"]
     compared = {"Fewer than the most", "Size of its gossip list"}
-    own = [query for query in queries() if query.board["uid"] == PROCESS and "targets" in query.panel]
+    own = [query for query in queries() if query.board["uid"] == Uid.PROCESS and "targets" in query.panel]
     for query in own:
         asked = query.expr.split(f" or {NOT_ASKED} * ")[0]  # behind it is what holds for the fleet
         asked = asked.replace("$__rate_interval", "1m")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dashboards import fields, limits
+from alerts import thresholds
+from dashboards import fields
 from dashboards.fields import Json
 from dashboards.preview.value_display import colour, settings, shown
 from tests.dashboards.every import BOARDS, panels
@@ -74,8 +75,9 @@ def test_a_gate_check_holds_does_not_hold_or_is_unknown() -> None:
 
 def test_lag_turns_orange_and_red_where_the_alerts_do() -> None:
     tile = next(panel for panel in EVERY if panel["title"] == "Worst lag")
+    limit = thresholds.MAX_LAG.value
     below, warned, late = (
         shown(value, settings(tile)).colour
-        for value in (limits.MAX_LAG - 1, limits.MAX_LAG, limits.HEARTBEAT_TIMEOUT)
+        for value in (limit - 1, limit, thresholds.HEARTBEAT_TIMEOUT.value)
     )
     assert (below, warned, late) == (colour("green"), colour("orange"), colour("red"))

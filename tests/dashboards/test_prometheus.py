@@ -7,7 +7,7 @@ import time
 import pytest
 
 from dashboards.fault_queries import ALL_WELL
-from dashboards.frame import OVERVIEW
+from dashboards.panel_specifications import Uid
 from dashboards.preview.prometheus_client import Prometheus, Series, Window, filled, values_of
 from tests.dashboards.conftest import Running
 from tests.dashboards.every import BOARDS, Query, queries
@@ -44,7 +44,7 @@ def test_every_query_runs_and_every_panel_of_ours_has_data(scraped: Running) -> 
         print(f"queries over {1000 * SLOW:.0f} ms: {slow}")
 
 
-def _tile(title: str, on: Prometheus, at: float, uid: str = OVERVIEW) -> list[Series]:
+def _tile(title: str, on: Prometheus, at: float, uid: str = Uid.OVERVIEW) -> list[Series]:
     (query,) = [
         query
         for query in EVERY
@@ -90,7 +90,7 @@ def test_no_tile_has_an_answer_when_the_exporter_is_silent(history: Running, uid
 def test_phase_changes_are_marked_once_each_and_not_when_the_exporter_starts(history: Running) -> None:
     (query,) = [
         query for query in EVERY
-        if query.board["uid"] == OVERVIEW and query.panel["title"] == "annotation Phase changes"
+        if query.board["uid"] == Uid.OVERVIEW and query.panel["title"] == "annotation Phase changes"
     ]  # fmt: skip
     window = Window(history.start, history.end)
     found = history.prometheus.over(filled(query.expr, values_of(query.board, {})), window)

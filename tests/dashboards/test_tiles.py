@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from dashboards.frame import EXPORTER, GOSSIP, HA_TRACKER, OVERVIEW, PROCESS, READ_WRITE
+from dashboards.panel_specifications import Uid
 from dashboards.preview.value_display import colour, settings, shown
 from tests.dashboards.every import BOARDS, panels, queries
 
@@ -75,7 +75,7 @@ class Tile:
     series: Shown
     says: float | None
     title: str = "Problems found"
-    uid: str = OVERVIEW
+    uid: str = Uid.OVERVIEW
     index: int = 0
     at: int = AT
 
@@ -151,18 +151,19 @@ TILES = (
     Tile("the clients are external, and already gossip",
          exporter() | fleet(0) | {f"gossip_clusters{{{ONE}}}": "2" + LONG}, 2, CLUSTERS),
     Tile("no client is external, and no gossip was read", exporter() | fleet(2), None, CLUSTERS),
-    Tile("no ring is in the gossip yet", exporter() | fleet(1), -1, HEARD, PROCESS),
-    Tile("rings should be in the gossip, and no age is known", exporter() | fleet(2), None, HEARD, PROCESS),
+    Tile("no ring is in the gossip yet", exporter() | fleet(1), -1, HEARD, Uid.PROCESS),
+    Tile("rings should be in the gossip, and no age is known", exporter() | fleet(2), None,
+         HEARD, Uid.PROCESS),
     Tile("no ring is in the gossip yet, and a page of it failed", exporter() | fleet(1) | PAGE_FAILED, None,
-         HEARD, PROCESS),
-    Tile("no process gets a ping for its label", exporter(), -1, PROBES, GOSSIP),
+         HEARD, Uid.PROCESS),
+    Tile("no process gets a ping for its label", exporter(), -1, PROBES, Uid.GOSSIP),
     Tile("a process accepts a foreign label",
          exporter() | {f'label_probe_accepted{{{ONE},target="a",kind="own"}}': "1" + LONG,
                        f'label_probe_accepted{{{ONE},target="a",kind="foreign"}}': "1" + LONG},
-         1, PROBES, GOSSIP),
-    Tile("no exporter asks for labels", {}, None, PROBES, GOSSIP),
-    Tile("no group is moved", exporter() | OTHER_GATE, -1, GATES, READ_WRITE),
-    Tile("no gate is known", exporter(), None, GATES, READ_WRITE),
+         1, PROBES, Uid.GOSSIP),
+    Tile("no exporter asks for labels", {}, None, PROBES, Uid.GOSSIP),
+    Tile("no group is moved", exporter() | OTHER_GATE, -1, GATES, Uid.READ_WRITE),
+    Tile("no gate is known", exporter(), None, GATES, Uid.READ_WRITE),
     Tile("nobody knows the phase", exporter() | fleet(-1), None, MEMBERS),
     Tile("no ring was read", exporter() | {name: v for name, v in fleet(5).items() if "shrunk" not in name},
          None, MEMBERS),
@@ -170,11 +171,11 @@ TILES = (
     Tile("of two installations one is lacking two members, and the other has not compared",
          WELL | copied(2) | exporter(AWAY) | fleet(2, AWAY), 2, MEMBERS),
     Tile("of two installations one has arrived", WELL | exporter(AWAY) | fleet(5, AWAY), 0, MEMBERS),
-    Tile("one exporter of nobody knows how many", WELL, 1, "Exporters", EXPORTER),
-    Tile("where there are no shards none is missing", WELL, None, "Exporters", EXPORTER, 1),
-    Tile("one shard of four", WELL | ALONE, 3, "Exporters", EXPORTER, 1),
-    Tile("four shards of four", WELL | SHARDS, 0, "Exporters", EXPORTER, 1),
-    Tile("its clock is ahead", exporter(ended="3600+60" + LONG), 3600, "Age of the snapshot", EXPORTER),
+    Tile("one exporter of nobody knows how many", WELL, 1, "Exporters", Uid.EXPORTER),
+    Tile("where there are no shards none is missing", WELL, None, "Exporters", Uid.EXPORTER, 1),
+    Tile("one shard of four", WELL | ALONE, 3, "Exporters", Uid.EXPORTER, 1),
+    Tile("four shards of four", WELL | SHARDS, 0, "Exporters", Uid.EXPORTER, 1),
+    Tile("its clock is ahead", exporter(ended="3600+60" + LONG), 3600, "Age of the snapshot", Uid.EXPORTER),
 )  # fmt: skip
 ROWS = (
     Row("all is well", WELL, {"none, and the snapshot is recent": 0}),
@@ -239,13 +240,13 @@ def test_a_tile_says_what_is_known_and_no_more(tile: Tile, tmp_path: Path) -> No
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_the_table_lists_what_the_first_tile_counts(row: Row, tmp_path: Path) -> None:
     answers = [(f'{{problem="{fault}"}}', value) for fault, value in row.faults.items()]
-    table = f"sum by (problem) ({expression('Faults found now', OVERVIEW)})"
+    table = f"sum by (problem) ({expression('Faults found now', Uid.OVERVIEW)})"
     judged(tmp_path, row.series, [(table, AT, answers)])
 
 
 def test_the_table_counts_each_installation_by_itself(tmp_path: Path) -> None:
     away = exporter(AWAY) | fleet(2, AWAY) | copied(3, AWAY)
-    expr, fault = expression("Faults found now", OVERVIEW), "members missing in the secondary"
+    expr, fault = expression("Faults found now", Uid.OVERVIEW), "members missing in the secondary"
     told = [
         (f'{{cluster="{name}",namespace="mimir",job="kvmigration",problem="{fault}"}}', count)
         for name, count in (("p", 2.0), ("q", 3.0))
@@ -254,9 +255,9 @@ def test_the_table_counts_each_installation_by_itself(tmp_path: Path) -> None:
 
 
 STEP_OF = {
-    ("Checks of the next step", OVERVIEW): ("switch-primary", "keys-copied"),
-    ("Checks of this migration", READ_WRITE): ("retire-microservices", "keys-copied"),
-    ("Gate checks that name the HA tracker", HA_TRACKER): ("switch-primary", "ha-entries-copied"),
+    ("Checks of the next step", Uid.OVERVIEW): ("switch-primary", "keys-copied"),
+    ("Checks of this migration", Uid.READ_WRITE): ("retire-microservices", "keys-copied"),
+    ("Gate checks that name the HA tracker", Uid.HA_TRACKER): ("switch-primary", "ha-entries-copied"),
 }
 EACH_TABLE = pytest.mark.parametrize("table", STEP_OF, ids=lambda table: table[1])
 NOT_KNOWN, HOLDS, FAILS = "NaN", "1", "0"
@@ -296,7 +297,7 @@ def test_where_installations_share_a_row_the_worse_of_them_is_shown(
 
 
 def test_missing_shards_are_red_and_the_count_of_exporters_is_neither_good_nor_bad() -> None:
-    (tile,) = [panel for panel in panels(BOARDS[EXPORTER]) if panel["title"] == "Exporters"]
+    (tile,) = [panel for panel in panels(BOARDS[Uid.EXPORTER]) if panel["title"] == "Exporters"]
     legends = [target["legendFormat"] for target in tile["targets"]]
     count, missing = (settings(tile, legend) for legend in legends)
     assert shown(1.0, count).colour == colour("blue")
