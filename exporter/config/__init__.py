@@ -6,49 +6,30 @@ float seconds, sizes int bytes; secrets are `SecretStr` and show nowhere.
 
 from __future__ import annotations
 
-from exporter.config.http_client import Authorization, BasicAuth, HttpClient, OAuth2, TlsConfig
+from exporter.config.http_client import BasicAuth, HttpClient, OAuth2, TlsConfig
 from exporter.config.loading import load, load_as, load_text, schema
-from exporter.config.models import (
-    Config,
-    Gate,
-    Gossip,
-    Group,
-    LogFiles,
-    Loki,
-    Probe,
-    RejectionEntry,
-    RingSpec,
-    Scale,
-)
+from exporter.config.models import Config, Gossip, LogFiles, Loki, RingSpec
 from exporter.config.scalars import shown_url
-from exporter.config.stores import Consul, Etcd, StoreEntry, Stores, each_store
+from exporter.config.stores import Consul, Etcd, each_store
 from exporter.config.targets import Dns, FileSd, GossipSd, HttpSd, Kubernetes, Static, TargetEntry
 
 __all__ = [
-    "Authorization",
     "BasicAuth",
     "Config",
     "Consul",
     "Dns",
     "Etcd",
     "FileSd",
-    "Gate",
     "Gossip",
     "GossipSd",
-    "Group",
     "HttpClient",
     "HttpSd",
     "Kubernetes",
     "LogFiles",
     "Loki",
     "OAuth2",
-    "Probe",
-    "RejectionEntry",
     "RingSpec",
-    "Scale",
     "Static",
-    "StoreEntry",
-    "Stores",
     "TargetEntry",
     "TlsConfig",
     "each_store",

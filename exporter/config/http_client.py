@@ -19,6 +19,7 @@ from exporter.config.scalars import (
     Text,
     Url,
     refuse,
+    setting,
 )
 from exporter.config.units import PositiveDuration, PositiveSize
 
@@ -35,14 +36,10 @@ TLS_VERSIONS = {
 class BasicAuth(Settings):
     """Give the user name and the password here or in a file. If the file changes, it is read again."""
 
-    username: Text = Field(default="", description="The user name.", examples=["prometheus"])
-    username_file: FileName | None = Field(
-        default=None, description="A file with the user name.", examples=["/etc/kvmigration/username"]
-    )
-    password: Secret | None = Field(default=None, description="The password.", examples=["…"])
-    password_file: FileName | None = Field(
-        default=None, description="A file with the password.", examples=["/etc/kvmigration/password"]
-    )
+    username: Text = setting("", "The user name.", "prometheus")
+    username_file: FileName | None = setting(None, "A file with the user name.", "/etc/kvmigration/username")
+    password: Secret | None = setting(None, "The password.", "…")
+    password_file: FileName | None = setting(None, "A file with the password.", "/etc/kvmigration/password")
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
@@ -58,12 +55,12 @@ class BasicAuth(Settings):
 class Authorization(Settings):
     """The `Authorization` header has a type, and credentials that you give here or in a file."""
 
-    type: Name = Field(default="Bearer", description="The authentication scheme.", examples=["Bearer"])
-    credentials: Secret | None = Field(default=None, description="The token.", examples=["…"])
-    credentials_file: FileName | None = Field(
-        default=None,
-        description="A file with the token, read again when it changes.",
-        examples=["/var/run/secrets/kubernetes.io/serviceaccount/token"],
+    type: Name = setting("Bearer", "The authentication scheme.", "Bearer")
+    credentials: Secret | None = setting(None, "The token.", "…")
+    credentials_file: FileName | None = setting(
+        None,
+        "A file with the token, read again when it changes.",
+        "/var/run/secrets/kubernetes.io/serviceaccount/token",
     )
 
     @model_validator(mode="after")
@@ -82,32 +79,22 @@ class Authorization(Settings):
 class TlsConfig(Settings):
     """TLS towards the server. Files are read again when they change."""
 
-    ca_file: FileName | None = Field(
-        default=None,
-        description="Certificate authorities to use in place of the system's.",
-        examples=["/etc/ssl/ca.pem"],
+    ca_file: FileName | None = setting(
+        None, "Certificate authorities to use in place of the system's.", "/etc/ssl/ca.pem"
     )
-    cert_file: FileName | None = Field(
-        default=None,
-        description="Our certificate, for servers that require one.",
-        examples=["/etc/ssl/client.pem"],
+    cert_file: FileName | None = setting(
+        None, "Our certificate, for servers that require one.", "/etc/ssl/client.pem"
     )
-    key_file: FileName | None = Field(
-        default=None,
-        description="The private key of the exporter's certificate.",
-        examples=["/etc/ssl/client.key"],
+    key_file: FileName | None = setting(
+        None, "The private key of the exporter's certificate.", "/etc/ssl/client.key"
     )
-    server_name: Name | None = Field(
-        default=None,
-        description="The name that the server's certificate must carry, where it is not the host's.",
-        examples=["mimir.example.com"],
+    server_name: Name | None = setting(
+        None,
+        "The name that the server's certificate must carry, where it is not the host's.",
+        "mimir.example.com",
     )
-    insecure_skip_verify: bool = Field(
-        default=False, description="Accept any certificate. Use this in tests only.", examples=[False]
-    )
-    min_version: TlsVersion = Field(
-        default="TLS12", description="The oldest version allowed.", examples=["TLS13"]
-    )
+    insecure_skip_verify: bool = setting(False, "Accept any certificate. Use this in tests only.", False)
+    min_version: TlsVersion = setting("TLS12", "The oldest version allowed.", "TLS13")
 
     @model_validator(mode="after")
     def _pairs(self) -> Self:
@@ -121,21 +108,21 @@ class OAuth2(Settings):
     """With OAuth 2.0 client credentials, the exporter gets a token and sends it as Bearer token."""
 
     client_id: Name = Field(description="The client's id.", examples=["kvmigration"])
-    client_secret: Secret | None = Field(default=None, description="The client's secret.", examples=["…"])
-    client_secret_file: FileName | None = Field(
-        default=None, description="A file with the client's secret.", examples=["/etc/kvmigration/secret"]
+    client_secret: Secret | None = setting(None, "The client's secret.", "…")
+    client_secret_file: FileName | None = setting(
+        None, "A file with the client's secret.", "/etc/kvmigration/secret"
     )
     token_url: Url = Field(
         description="Where tokens are fetched.", examples=["https://idp.example.com/oauth2/token"]
     )
-    scopes: tuple[Name, ...] = Field(default=(), description="Scopes to request.", examples=[["mimir.read"]])
+    scopes: tuple[Name, ...] = setting((), "Scopes to request.", ["mimir.read"])
     endpoint_params: SecretMap = Field(
         default={},
         repr=False,
         description="Further parameters of the token request.",
         examples=[{"audience": "mimir"}],
     )
-    tls_config: TlsConfig | None = Field(default=None, description="TLS towards the token's server.")
+    tls_config: TlsConfig | None = setting(None, "TLS towards the token's server.")
 
     @model_validator(mode="after")
     def _one_secret(self) -> Self:
@@ -149,16 +136,14 @@ class OAuth2(Settings):
 class HttpClient(Settings):
     """One set of HTTP settings."""
 
-    timeout: PositiveDuration = Field(
-        default=5.0,
-        description="One request, from connecting to the last byte. Where it is as long as `interval`, "
+    timeout: PositiveDuration = setting(
+        5.0,
+        "One request, from connecting to the last byte. Where it is as long as `interval`, "
         "a process that does not answer uses up the complete cycle.",
-        examples=["10s"],
+        "10s",
     )
-    path_prefix: PathPrefix = Field(
-        default="",
-        description="`-server.path-prefix` of the processes. A URL that has a path of its own keeps it.",
-        examples=["/mimir"],
+    path_prefix: PathPrefix = setting(
+        "", "`-server.path-prefix` of the processes. A URL that has a path of its own keeps it.", "/mimir"
     )
     headers: Headers = Field(
         default={},
@@ -166,34 +151,24 @@ class HttpClient(Settings):
         description="Headers sent with every request.",
         examples=[{"X-Scope-OrgID": "1"}],
     )
-    max_response_bytes: PositiveSize = Field(
-        default=64 * 1024**2,
-        description="The largest answer accepted, after decompression.",
-        examples=["128MiB"],
+    max_response_bytes: PositiveSize = setting(
+        64 * 1024**2, "The largest answer accepted, after decompression.", "128MiB"
     )
-    max_concurrency: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        default=64,
-        description="Requests under way at one time, to all processes together; in the common settings only.",
-        examples=[32],
+    max_concurrency: Annotated[int, Field(ge=1, le=10_000)] = setting(
+        64, "Requests under way at one time, to all processes together; in the common settings only.", 32
     )
-    basic_auth: BasicAuth | None = Field(default=None, description="A user name and a password.")
-    authorization: Authorization | None = Field(
-        default=None, description="A token in the Authorization header."
+    basic_auth: BasicAuth | None = setting(None, "A user name and a password.")
+    authorization: Authorization | None = setting(None, "A token in the Authorization header.")
+    oauth2: OAuth2 | None = setting(None, "A token that is fetched first.")
+    tls_config: TlsConfig = setting(TlsConfig(), "TLS towards the processes.")
+    proxy_url: ProxyUrl | None = setting(None, "An HTTP proxy; may carry credentials.", "http://proxy:3128")
+    no_proxy: Text = setting(
+        "",
+        "Hosts, domains and networks to reach without the proxy, separated by commas.",
+        "10.0.0.0/8,.svc.cluster.local",
     )
-    oauth2: OAuth2 | None = Field(default=None, description="A token that is fetched first.")
-    tls_config: TlsConfig = Field(default=TlsConfig(), description="TLS towards the processes.")
-    proxy_url: ProxyUrl | None = Field(
-        default=None, description="An HTTP proxy; may carry credentials.", examples=["http://proxy:3128"]
-    )
-    no_proxy: Text = Field(
-        default="",
-        description="Hosts, domains and networks to reach without the proxy, separated by commas.",
-        examples=["10.0.0.0/8,.svc.cluster.local"],
-    )
-    follow_redirects: bool = Field(
-        default=True,
-        description="Follow redirects of processes, on the same host only. No other redirects are followed.",
-        examples=[False],
+    follow_redirects: bool = setting(
+        True, "Follow redirects of processes, on the same host only. No other redirects are followed.", False
     )
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ import yaml
 from pydantic import AfterValidator, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from exporter.config.http_client import HttpClient, TlsConfig
-from exporter.config.scalars import FileName, Name, Regex, Settings, Text, Url, refuse
+from exporter.config.scalars import FileName, Name, Regex, Settings, Text, Url, refuse, setting
 from exporter.config.stores import EveryStore, Stores, each_store
 from exporter.config.targets import TargetEntry
 from exporter.config.units import Duration, PositiveDuration, format_duration
@@ -39,18 +39,10 @@ class RingSpec(Settings):
         description="The page, without the path prefix. Its last part must name a ring.",
         examples=["/ingester/ring"],
     )
-    key: Text = Field(
-        default="",
-        description="The KV key; may be left out for a page in our tables.",
-        examples=["collectors/ring"],
-    )
-    ring: Text = Field(
-        default="", description="The everyday name; left out, as the key has it.", examples=["ingester"]
-    )
-    heartbeat_timeout: PositiveDuration | None = Field(
-        default=None,
-        description="A member is unhealthy after this time; left out: the value in /config.",
-        examples=["1m"],
+    key: Text = setting("", "The KV key; may be left out for a page in our tables.", "collectors/ring")
+    ring: Text = setting("", "The everyday name; left out, as the key has it.", "ingester")
+    heartbeat_timeout: PositiveDuration | None = setting(
+        None, "A member is unhealthy after this time; left out: the value in /config.", "1m"
     )
 
     @model_validator(mode="after")
@@ -65,35 +57,30 @@ class RingSpec(Settings):
 class Probe(Settings):
     """The label ping: a ping to a member's gossip port shows whether it accepts a label."""
 
-    enabled: bool = Field(default=False, description="Whether to send pings.", examples=[True])
-    interval: PositiveDuration = Field(default=60.0, description="Time between two pings.", examples=["5m"])
-    foreign: bool = Field(
-        default=False,
-        description="Also send a ping without a label and one with a foreign label, at most once a minute; "
+    enabled: bool = setting(False, "Whether to send pings.", True)
+    interval: PositiveDuration = setting(60.0, "Time between two pings.", "5m")
+    foreign: bool = setting(
+        False,
+        "Also send a ping without a label and one with a foreign label, at most once a minute; "
         "each refused ping leaves an error line in the member's log.",
-        examples=[True],
+        True,
     )
-    label: Text | None = Field(
-        default=None,
-        description="The foreign label; left out, a label that no cluster has.",
-        examples=["kvmigration-probe"],
+    label: Text | None = setting(
+        None, "The foreign label; left out, a label that no cluster has.", "kvmigration-probe"
     )
-    tls_config: TlsConfig = Field(
-        default=TlsConfig(),
-        description="TLS towards gossip ports, where a process has memberlist.tls_enabled.",
+    tls_config: TlsConfig = setting(
+        TlsConfig(), "TLS towards gossip ports, where a process has memberlist.tls_enabled."
     )
 
 
 class Gossip(Settings):
     """The label, the port and the members that the gossip cluster should have."""
 
-    label: Text | None = Field(
-        default=None, description="The label that every member should have.", examples=["prod-eu.mimir"]
+    label: Text | None = setting(None, "The label that every member should have.", "prod-eu.mimir")
+    expected_members: tuple[Regex, ...] = setting(
+        (), "Members that are fine although they are no target.", ["^mimir-"]
     )
-    expected_members: tuple[Regex, ...] = Field(
-        default=(), description="Members that are fine although they are no target.", examples=[["^mimir-"]]
-    )
-    probe: Probe = Field(default=Probe(), description="The label ping.")
+    probe: Probe = setting(Probe(), "The label ping.")
 
 
 class LogFiles(Settings):
@@ -102,11 +89,11 @@ class LogFiles(Settings):
     paths: tuple[FileName, ...] = Field(
         min_length=1, description="Files; * matches.", examples=[["/var/log/pods/mimir_*/*/*.log"]]
     )
-    state_file: FileName | None = Field(
-        default=None,
-        description="The file that keeps how far was read, and what was counted; left out, a restart counts "
+    state_file: FileName | None = setting(
+        None,
+        "The file that keeps how far was read, and what was counted; left out, a restart counts "
         "again what stands in the files.",
-        examples=["/var/lib/kvmigration/logs.json"],
+        "/var/lib/kvmigration/logs.json",
     )
 
 
@@ -115,10 +102,8 @@ class Loki(Settings):
 
     url: Url = Field(description="Loki's address.", examples=["http://loki:3100"])
     query: Name = Field(description="A stream selector.", examples=['{namespace="mimir"}'])
-    tenant: Text = Field(default="", description="X-Scope-OrgID; empty for none.", examples=["ops"])
-    http_client: HttpClient = Field(
-        default=HttpClient(), description="HTTP settings; not shared with the processes."
-    )
+    tenant: Text = setting("", "X-Scope-OrgID; empty for none.", "ops")
+    http_client: HttpClient = setting(HttpClient(), "HTTP settings; not shared with the processes.")
 
 
 class PodLogs(Settings):
@@ -128,9 +113,9 @@ class PodLogs(Settings):
 class RejectionEntry(Settings):
     """One entry is one source of log lines. It has exactly one of the three kinds."""
 
-    file: LogFiles | None = Field(default=None, description="Log files, followed.")
-    loki: Loki | None = Field(default=None, description="Loki's query API.")
-    kubernetes: PodLogs | None = Field(default=None, description="Pod logs, where discovery is `kubernetes`.")
+    file: LogFiles | None = setting(None, "Log files, followed.")
+    loki: Loki | None = setting(None, "Loki's query API.")
+    kubernetes: PodLogs | None = setting(None, "Pod logs, where discovery is `kubernetes`.")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -149,9 +134,8 @@ class Group(Settings):
     match: Regex = Field(
         description="A pattern that is searched for in the member's name.", examples=["^mimir-(write|read)-"]
     )
-    leaves: bool = Field(
-        default=False,
-        description="The read-write migration retires this group; without any it is `microservices`.",
+    leaves: bool = setting(
+        False, "The read-write migration retires this group; without any it is `microservices`."
     )
 
 
@@ -165,60 +149,52 @@ def _without_query(value: str) -> str:
 class Gate(Settings):
     """When a step counts as safe."""
 
-    soak: Duration = Field(
-        default=300.0, description="How long every check must have passed.", examples=["15m"]
+    soak: Duration = setting(300.0, "How long every check must have passed.", "15m")
+    max_lag: PositiveDuration = setting(30.0, "How far the secondary may be behind.", "15s")
+    benign_mirror_error_ratio: Annotated[float, Field(ge=0, le=1)] = setting(
+        0.05, "Errors per mirror write that are no cause for concern.", 0.01
     )
-    max_lag: PositiveDuration = Field(
-        default=30.0, description="How far the secondary may be behind.", examples=["15s"]
-    )
-    benign_mirror_error_ratio: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.05, description="Errors per mirror write that are no cause for concern.", examples=[0.01]
-    )
-    keep_on_store: tuple[Name, ...] = Field(
-        default=(),
-        description="Not needed any more: the HA tracker is a migration of its own, which has not begun "
+    keep_on_store: tuple[Name, ...] = setting(
+        (),
+        "Not needed any more: the HA tracker is a migration of its own, which has not begun "
         "while its clients are on the store. Rings that are named here are a migration called "
         "kept-on-store; name them under `migrations` instead.",
-        examples=[[HA_KEY]],
+        [HA_KEY],
     )
-    docs_url: Annotated[Url, AfterValidator(_without_query)] | None = Field(
-        default=None,
-        description="Where this project's `docs` are served, so that a check links to what explains it; left "
+    docs_url: Annotated[Url, AfterValidator(_without_query)] | None = setting(
+        None,
+        "Where this project's `docs` are served, so that a check links to what explains it; left "
         "out, it names the file.",
-        examples=["https://git.example.com/ops/kvmigration-exporter/blob/main/docs"],
+        "https://git.example.com/ops/kvmigration-exporter/blob/main/docs",
     )
-    check_interval: PositiveDuration = Field(
-        default=15.0,
-        description="Time between two readings of `kvmigration check --config.file`: with `--for`, with "
+    check_interval: PositiveDuration = setting(
+        15.0,
+        "Time between two readings of `kvmigration check --config.file`: with `--for`, with "
         "`--watch`, and where a check needs two cycles.",
-        examples=["5s"],
+        "5s",
     )
 
 
 class Scale(Settings):
     """Sharing the work, and bounds on it."""
 
-    shard: Annotated[int, Field(ge=0)] = Field(
-        default=0, description="Which shard this is, from 0; `--shard` wins.", examples=[0]
-    )
-    shards: Annotated[int, Field(ge=1)] = Field(
-        default=1,
-        description="How many exporters share the targets. What needs all of them is then computed by the "
+    shard: Annotated[int, Field(ge=0)] = setting(0, "Which shard this is, from 0; `--shard` wins.", 0)
+    shards: Annotated[int, Field(ge=1)] = setting(
+        1,
+        "How many exporters share the targets. What needs all of them is then computed by the "
         "recording rules of alerts/built/kvmigration-shards.yaml: docs/shards.md.",
-        examples=[4],
+        4,
     )
     views_per_cycle: Annotated[
         Annotated[Auto, Tag("auto")] | Annotated[int, Field(ge=1), Tag("number")], _auto_or("number")
-    ] = Field(
-        default="auto",
-        description="Of how many processes the ring pages, and the gossip copies, are read in one cycle; the "
+    ] = setting(
+        "auto",
+        "Of how many processes the ring pages, and the gossip copies, are read in one cycle; the "
         "other processes are read in the next cycles. `auto` reads some megabytes of each.",
-        examples=[20],
+        20,
     )
-    max_series: Annotated[int, Field(ge=1)] = Field(
-        default=50_000,
-        description="The greatest number of series that one exporter exposes.",
-        examples=[100_000],
+    max_series: Annotated[int, Field(ge=1)] = setting(
+        50_000, "The greatest number of series that one exporter exposes.", 100_000
     )
 
     @model_validator(mode="after")
@@ -257,39 +233,32 @@ Rings = Annotated[
 class Config(Settings):
     """The complete file. Only `targets` is required."""
 
-    interval: PositiveDuration = Field(default=15.0, description="One cycle.", examples=["30s"])
-    product: ProductName = Field(
-        default="auto",
-        description="The product of the processes; `auto` reads it from them.",
-        examples=["mimir"],
+    interval: PositiveDuration = setting(15.0, "One cycle.", "30s")
+    product: ProductName = setting(
+        "auto", "The product of the processes; `auto` reads it from them.", "mimir"
     )
     targets: tuple[TargetEntry, ...] = Field(min_length=1, description="Where the processes are.")
-    http_client: HttpClient = Field(default=HttpClient(), description="HTTP settings for all processes.")
-    rings: Rings = Field(
-        default="auto", description="Which ring pages to read; `auto` takes those of the product."
+    http_client: HttpClient = setting(HttpClient(), "HTTP settings for all processes.")
+    rings: Rings = setting("auto", "Which ring pages to read; `auto` takes those of the product.")
+    stores: EveryStore = setting(
+        Stores(), "The external stores, read directly; a list where there are several of one kind."
     )
-    stores: EveryStore = Field(
-        default=Stores(),
-        description="The external stores, read directly; a list where there are several of one kind.",
-    )
-    gossip: Gossip = Field(default=Gossip(), description="The label and members that the gossip should have.")
-    rejections: tuple[RejectionEntry, ...] = Field(default=(), description="Where the log lines are.")
-    groups: tuple[Group, ...] = Field(default=(), description="First match names the member's group.")
-    migrations: tuple[MigrationEntry, ...] = Field(
-        default=(),
-        description="Rings that are moved separately: the first entry that names a key has it, and "
+    gossip: Gossip = setting(Gossip(), "The label and members that the gossip should have.")
+    rejections: tuple[RejectionEntry, ...] = setting((), "Where the log lines are.")
+    groups: tuple[Group, ...] = setting((), "First match names the member's group.")
+    migrations: tuple[MigrationEntry, ...] = setting(
+        (),
+        "Rings that are moved separately: the first entry that names a key has it, and "
         "`rings` is what is left.",
     )
-    gate: Gate = Field(default=Gate(), description="When a step counts as safe.")
-    scale: Scale = Field(default=Scale(), description="Sharing the work, and bounds on it.")
-    state_file: FileName | None = Field(
-        default=None,
-        description=(
-            "The file that keeps which external stores were read and which members were in the rings. With "
-            "it the exporter finds a replaced store and a loss even after a restart. Each exporter needs its "
-            "own."
-        ),
-        examples=["/var/lib/kvmigration/history.json"],
+    gate: Gate = setting(Gate(), "When a step counts as safe.")
+    scale: Scale = setting(Scale(), "Sharing the work, and bounds on it.")
+    state_file: FileName | None = setting(
+        None,
+        "The file that keeps which external stores were read and which members were in the rings. With "
+        "it the exporter finds a replaced store and a loss even after a restart. Each exporter needs its "
+        "own.",
+        "/var/lib/kvmigration/history.json",
     )
 
     @model_validator(mode="after")

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import (
@@ -19,6 +19,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     SecretStr,
     StringConstraints,
@@ -27,6 +28,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+T = TypeVar("T")
 HIDDEN: Final = "<secret>"
 HARMLESS_HEADERS = frozenset({"x-scope-orgid", "accept", "accept-language", "user-agent"})
 _REFUSED_HEADERS = {
@@ -60,6 +62,12 @@ class Settings(BaseModel):
             return values
         known = cls.model_fields
         return {key: value for key, value in values.items() if value is not None or key not in known}
+
+
+def setting(default: T, description: str, *example: object) -> T:
+    """A key that may be left out, with its text and its example in docs/configuration.md."""
+    left_out: T = Field(default=default, description=description, examples=list(example) or None)
+    return left_out
 
 
 class Number(int):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from exporter.config.http_client import HttpClient
-from exporter.config.scalars import FileName, Name, Settings, Text, Url, refuse
+from exporter.config.scalars import FileName, Name, Settings, Text, Url, refuse, setting
 from exporter.products.ring_pages import STORE_PREFIXES
 
 PREFIXES_READ = (
@@ -62,16 +62,12 @@ class Consul(Settings):
         description=PREFIXES_READ,
         examples=[["collectors/", "prom_ha/"]],
     )
-    token_file: FileName | None = Field(
-        default=None, description="A file with the ACL token.", examples=["/etc/kvmigration/consul-token"]
+    token_file: FileName | None = setting(None, "A file with the ACL token.", "/etc/kvmigration/consul-token")
+    datacenter: Annotated[Text, AfterValidator(_datacenter)] = setting(
+        "", "The datacenter; empty for the agent's own.", "dc1"
     )
-    datacenter: Annotated[Text, AfterValidator(_datacenter)] = Field(
-        default="", description="The datacenter; empty for the agent's own.", examples=["dc1"]
-    )
-    known_as: tuple[Name, ...] = Field(default=(), description=_KNOWN_AS, examples=[["consul.infra:8500"]])
-    http_client: HttpClient = Field(
-        default=HttpClient(), description="HTTP settings; not shared with the processes."
-    )
+    known_as: tuple[Name, ...] = setting((), _KNOWN_AS, ["consul.infra:8500"])
+    http_client: HttpClient = setting(HttpClient(), "HTTP settings; not shared with the processes.")
 
 
 class Etcd(Settings):
@@ -88,14 +84,12 @@ class Etcd(Settings):
         description=PREFIXES_READ,
         examples=[["collectors/", "prom_ha/"]],
     )
-    username: Text = Field(default="", description="The user name.", examples=["kvmigration"])
-    password_file: FileName | None = Field(
-        default=None, description="A file with the password.", examples=["/etc/kvmigration/etcd-password"]
+    username: Text = setting("", "The user name.", "kvmigration")
+    password_file: FileName | None = setting(
+        None, "A file with the password.", "/etc/kvmigration/etcd-password"
     )
-    known_as: tuple[Name, ...] = Field(default=(), description=_KNOWN_AS, examples=[["etcd.infra:2379"]])
-    http_client: HttpClient = Field(
-        default=HttpClient(), description="HTTP settings; not shared with the processes."
-    )
+    known_as: tuple[Name, ...] = setting((), _KNOWN_AS, ["etcd.infra:2379"])
+    http_client: HttpClient = setting(HttpClient(), "HTTP settings; not shared with the processes.")
 
     @model_validator(mode="after")
     def _user_and_password(self) -> Self:
@@ -111,16 +105,14 @@ class Stores(Settings):
     `- {name: rings, consul: {…}}`.
     """
 
-    consul: Consul | None = Field(default=None, description="Consul.")
-    etcd: Etcd | None = Field(default=None, description="etcd.")
+    consul: Consul | None = setting(None, "Consul.")
+    etcd: Etcd | None = setting(None, "etcd.")
 
 
 class StoreEntry(Stores):
     """One of several external stores."""
 
-    name: Text = Field(
-        default="", description="What it is called; left out, its kind.", examples=["consul-rings"]
-    )
+    name: Text = setting("", "What it is called; left out, its kind.", "consul-rings")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

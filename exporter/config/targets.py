@@ -27,6 +27,7 @@ from exporter.config.scalars import (
     Text,
     Url,
     refuse,
+    setting,
 )
 from exporter.config.units import PositiveDuration
 
@@ -62,17 +63,15 @@ NamedPort = Annotated[
 class Static(Settings):
     """Processes by their URLs."""
 
-    urls: tuple[BaseUrl, ...] = Field(
-        default=(),
-        description="One URL per process; its host and port are its name.",
-        examples=[["http://distributor-0:8080"]],
+    urls: tuple[BaseUrl, ...] = setting(
+        (), "One URL per process; its host and port are its name.", ["http://distributor-0:8080"]
     )
-    processes: dict[Name, BaseUrl] = Field(
-        default={},
-        description="A name for each process, and its URL. The page, the CLI and the metrics show this name.",
-        examples=[{"ingester-0": "http://10.0.0.5:8080"}],
+    processes: dict[Name, BaseUrl] = setting(
+        {},
+        "A name for each process, and its URL. The page, the CLI and the metrics show this name.",
+        {"ingester-0": "http://10.0.0.5:8080"},
     )
-    component: Text = Field(default="", description="What these processes run.", examples=["distributor"])
+    component: Text = setting("", "What these processes run.", "distributor")
 
     @model_validator(mode="after")
     def _any(self) -> Self:
@@ -85,18 +84,12 @@ class Dns(Settings):
     """The source finds processes by a DNS name, and resolves the name again and again."""
 
     name: Host = Field(description="The name to resolve.", examples=["gossip-ring.mimir.svc.cluster.local"])
-    type: Literal["A", "AAAA", "SRV"] = Field(
-        default="SRV", description="The kind of record; SRV answers carry the port.", examples=["A"]
-    )
-    port: Port | None = Field(default=None, description="The HTTP port, for A and AAAA.", examples=[8080])
-    refresh: PositiveDuration = Field(
-        default=30.0, description="Time between two questions.", examples=["1m"]
-    )
-    scheme: Scheme = Field(default="http", description="The scheme of the pages.", examples=["https"])
-    resolver: Annotated[Text, AfterValidator(_address)] | None = Field(
-        default=None,
-        description="ADDRESS:PORT of a DNS server, instead of the system's.",
-        examples=["10.0.0.10:53"],
+    type: Literal["A", "AAAA", "SRV"] = setting("SRV", "The kind of record; SRV answers carry the port.", "A")
+    port: Port | None = setting(None, "The HTTP port, for A and AAAA.", 8080)
+    refresh: PositiveDuration = setting(30.0, "Time between two questions.", "1m")
+    scheme: Scheme = setting("http", "The scheme of the pages.", "https")
+    resolver: Annotated[Text, AfterValidator(_address)] | None = setting(
+        None, "ADDRESS:PORT of a DNS server, instead of the system's.", "10.0.0.10:53"
     )
 
     @model_validator(mode="after")
@@ -116,48 +109,34 @@ class FileSd(Settings):
         description="Files, relative to this one; * matches in the last part.",
         examples=[["targets/*.yml"]],
     )
-    refresh: PositiveDuration = Field(
-        default=5.0, description="Time between two readings for a change.", examples=["30s"]
-    )
-    scheme: Scheme = Field(
-        default="http", description="The scheme, for targets without a label __scheme__.", examples=["https"]
-    )
+    refresh: PositiveDuration = setting(5.0, "Time between two readings for a change.", "30s")
+    scheme: Scheme = setting("http", "The scheme, for targets without a label __scheme__.", "https")
 
 
 class HttpSd(Settings):
     """The source reads a URL like Prometheus http_sd: a JSON list of `targets` and `labels`."""
 
     url: Url = Field(description="Where the list is.", examples=["http://sd:8080/targets"])
-    refresh: PositiveDuration = Field(
-        default=60.0, description="Time between two questions.", examples=["30s"]
-    )
-    scheme: Scheme = Field(
-        default="http", description="The scheme, for targets without a label __scheme__.", examples=["https"]
-    )
-    http_client: HttpClient = Field(
-        default=HttpClient(), description="HTTP settings for the list itself; not shared with the processes."
+    refresh: PositiveDuration = setting(60.0, "Time between two questions.", "30s")
+    scheme: Scheme = setting("http", "The scheme, for targets without a label __scheme__.", "https")
+    http_client: HttpClient = setting(
+        HttpClient(), "HTTP settings for the list itself; not shared with the processes."
     )
 
 
 class Kubernetes(Settings):
     """The source lists and watches the pods of a namespace through the Kubernetes API."""
 
-    namespace: Text = Field(
-        default="", description="The namespace; empty for the exporter's own.", examples=["mimir"]
+    namespace: Text = setting("", "The namespace; empty for the exporter's own.", "mimir")
+    selector: Text = setting("", "A label selector.", "app.kubernetes.io/name=mimir")
+    port: NamedPort = setting("http-metrics", "A container port's name or number.", "http-metrics")
+    scheme: Scheme = setting("http", "The scheme of the pods' pages.", "https")
+    kubeconfig: FileName | None = setting(
+        None,
+        "A kubeconfig file; left out, the service account of the pod the exporter runs in.",
+        "/home/me/.kube/config",
     )
-    selector: Text = Field(
-        default="", description="A label selector.", examples=["app.kubernetes.io/name=mimir"]
-    )
-    port: NamedPort = Field(
-        default="http-metrics", description="A container port's name or number.", examples=["http-metrics"]
-    )
-    scheme: Scheme = Field(default="http", description="The scheme of the pods' pages.", examples=["https"])
-    kubeconfig: FileName | None = Field(
-        default=None,
-        description="A kubeconfig file; left out, the service account of the pod the exporter runs in.",
-        examples=["/home/me/.kube/config"],
-    )
-    context: Text = Field(default="", description="The context in the kubeconfig file.", examples=["prod-eu"])
+    context: Text = setting("", "The context in the kubeconfig file.", "prod-eu")
 
     @model_validator(mode="after")
     def _context_of_something(self) -> Self:
@@ -180,9 +159,9 @@ class GossipSd(Settings):
     """The source finds the members in state `alive` on most of the other targets' /memberlist pages."""
 
     port: Port = Field(description="The HTTP port of the members.", examples=[8080])
-    scheme: Scheme = Field(default="http", description="The scheme of the pages.", examples=["https"])
-    max_members: Annotated[int, Field(ge=1, le=20_000)] = Field(
-        default=2000, description="The greatest number of members that become targets.", examples=[100]
+    scheme: Scheme = setting("http", "The scheme of the pages.", "https")
+    max_members: Annotated[int, Field(ge=1, le=20_000)] = setting(
+        2000, "The greatest number of members that become targets.", 100
     )
 
 
@@ -193,31 +172,28 @@ KINDS = ("static", "dns", "file", "http", "kubernetes", "gossip")
 class TargetEntry(Settings):
     """One entry is one source of processes. It has one of the six kinds, and settings for its processes."""
 
-    static: Static | None = Field(default=None, description="Processes by their URLs.")
-    dns: Dns | None = Field(default=None, description="Processes by a DNS name.")
-    file: FileSd | None = Field(default=None, description="Prometheus file_sd.")
-    http: HttpSd | None = Field(default=None, description="Prometheus http_sd.")
-    kubernetes: Kubernetes | None = Field(default=None, description="Pods, through the Kubernetes API.")
-    gossip: GossipSd | None = Field(
-        default=None, description="Members in state alive on most of the targets' /memberlist pages."
+    static: Static | None = setting(None, "Processes by their URLs.")
+    dns: Dns | None = setting(None, "Processes by a DNS name.")
+    file: FileSd | None = setting(None, "Prometheus file_sd.")
+    http: HttpSd | None = setting(None, "Prometheus http_sd.")
+    kubernetes: Kubernetes | None = setting(None, "Pods, through the Kubernetes API.")
+    gossip: GossipSd | None = setting(
+        None, "Members in state alive on most of the targets' /memberlist pages."
     )
-    http_client: HttpClient | None = Field(
-        default=None,
-        description="HTTP settings for these processes; what is left out is as in the common settings.",
+    http_client: HttpClient | None = setting(
+        None, "HTTP settings for these processes; what is left out is as in the common settings."
     )
-    credentials_for: tuple[Network, ...] | None = Field(
-        default=None,
-        description="Only processes in these networks get the credentials, headers and client certificate of "
+    credentials_for: tuple[Network, ...] | None = setting(
+        None,
+        "Only processes in these networks get the credentials, headers and client certificate of "
         "`http_client`; other processes, and names, are read without them. Left out: all that this entry "
         "finds, but none that `gossip` finds.",
-        examples=[["10.0.0.0/8"]],
+        ["10.0.0.0/8"],
     )
-    component: Text = Field(
-        default="",
-        description="The component of these processes, if no label or page names it.",
-        examples=["ingester"],
+    component: Text = setting(
+        "", "The component of these processes, if no label or page names it.", "ingester"
     )
-    labels: Labels = Field(default={}, description="Labels for these processes.", examples=[{"region": "eu"}])
+    labels: Labels = setting({}, "Labels for these processes.", {"region": "eu"})
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
