@@ -93,7 +93,7 @@ async def test_each_source_sends_credentials_where_the_configuration_says_so(
         async def find() -> Listing:
             return Listing((FoundTarget(OTHER, other.port),))
 
-        monkeypatch.setattr(watch.discovery._slots[1].source, "find", find)
+        monkeypatch.setattr(watch.discovery.slots[1].source, "find", find)
         async with watch:
             await watch.poller.cycle()
         assert other.is_told_a_secret() is told
@@ -155,9 +155,9 @@ async def test_no_list_makes_us_ask_a_metadata_service(kind: str, monkeypatch: p
             )
         )
 
-    monkeypatch.setattr(watch.discovery._slots[1].source, "find", find)
+    monkeypatch.setattr(watch.discovery.slots[1].source, "find", find)
     await watch.discovery.refresh()
     assert [target.name for target in watch.targets()] == ["10.0.0.1:80", "127.0.0.1:1"]
-    (status,) = watch.discovery.status()[1:]
+    (status,) = watch.discovery.slots[1:]
     assert status.detail == "2 at addresses where no process can be: left out"
     assert not is_no_process("mimir.example")

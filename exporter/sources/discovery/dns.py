@@ -10,13 +10,13 @@ import dns.resolver
 from exporter.config import Dns
 from exporter.errors import DecodeError, FetchError
 from exporter.model.pages import Reason
-from exporter.sources.discovery.found_targets import MAX_FOUND, FoundTarget, Listing, from_address
+from exporter.sources.discovery.found_targets import MAX_FOUND, FoundTarget, Listing, Source, from_address
 
 GRACE = 3  # refreshes for which a name may be missing before its targets are removed
 LIFETIME = 5.0  # seconds for one question, all servers and tries together
 
 
-class DnsSource:
+class DnsSource(Source):
     """Reads the name's records. A failing server keeps the targets; a missing name removes them slowly.
 
     A headless service without ready pods answers NXDOMAIN for a moment in every rollout.
@@ -44,9 +44,6 @@ class DnsSource:
             raise FetchError(Reason.DNS, f"DNS failed: {type(error).__name__}") from None
         self._empty_answers = 0
         return self._take(answer)
-
-    async def close(self) -> None:
-        """Nothing to close."""
 
     def _resolver(self) -> dns.asyncresolver.Resolver:
         """Made for each query, so that a new /etc/resolv.conf takes effect."""

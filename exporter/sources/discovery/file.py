@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from exporter.config import FileSd
 from exporter.errors import DecodeError
-from exporter.sources.discovery.found_targets import FoundTarget, Listing
+from exporter.sources.discovery.found_targets import FoundTarget, Listing, Source
 from exporter.sources.discovery.target_lists import read_list
 
 MAX_FILE = 16 * 1024**2
@@ -35,7 +35,7 @@ class _Read:
     trouble: str = ""
 
 
-class FileSource:
+class FileSource(Source):
     """A file that is unreadable or invalid keeps its last targets; a missing file has none."""
 
     def __init__(self, config: FileSd, settle: float = 0.3) -> None:
@@ -53,9 +53,6 @@ class FileSource:
             troubles = [f"no file matches {', '.join(self._config.paths)[:200]}"]
         found = tuple(item for read in self._files.values() for item in read.found)
         return Listing(found, "; ".join(troubles[:3]))
-
-    async def close(self) -> None:
-        """Nothing to close."""
 
     async def _patiently(self, look: Callable[[], T]) -> T:
         """Call it in a thread, and again a little later where there were no descriptors left for it."""

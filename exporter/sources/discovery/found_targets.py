@@ -5,8 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from exporter.errors import DecodeError
@@ -63,16 +62,17 @@ class Listing:
     not_running: tuple[str, ...] = ()
 
 
-class Source(Protocol):
+class Source:
     """One source. `find` raises `KVMigrationError` or `OSError` where it has no result."""
 
     refresh: float  # seconds between two readings
 
     async def find(self) -> Listing:
         """Read once."""
+        raise NotImplementedError
 
     async def close(self) -> None:
-        """Let go of connections."""
+        """Let go of connections, where any are kept."""
 
 
 def from_url(url: str) -> FoundTarget:
@@ -105,15 +105,8 @@ def labelled(target: FoundTarget, labels: Mapping[str, str]) -> FoundTarget:
     }
     name = next((labels[label] for label in NAME_LABELS if labels.get(label)), "")
     component = next((labels[label] for label in COMPONENT_LABELS if labels.get(label)), "")
-    return FoundTarget(
-        host=target.host,
-        port=target.port,
-        scheme=target.scheme,
-        prefix=_prefix(labels) if target.prefix is None else target.prefix,
-        name=plain_name(name),
-        component=plain_name(component),
-        labels=kept,
-    )
+    prefix = _prefix(labels) if target.prefix is None else target.prefix
+    return replace(target, prefix=prefix, name=plain_name(name), component=plain_name(component), labels=kept)
 
 
 def is_no_process(host: str) -> bool:

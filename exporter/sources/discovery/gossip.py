@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from exporter.config import GossipSd
-from exporter.sources.discovery.found_targets import FoundTarget, Listing, is_loopback, is_no_process
+from exporter.sources.discovery.found_targets import FoundTarget, Listing, Source, is_loopback, is_no_process
 
 GRACE = 120.0  # seconds a member stays a target after the last list that had it
 
@@ -29,7 +29,7 @@ class Lists:
     count: int = 1
 
 
-class GossipSource:
+class GossipSource(Source):
     """The poller passes the lists to `take_lists`.
 
     A member that no list has any more stays for a while: its failure is worth a series. A cycle without a
@@ -71,9 +71,6 @@ class GossipSource:
     async def find(self) -> Listing:
         """The same, without those that were in no list for too long."""
         return Listing(self.current())
-
-    async def close(self) -> None:
-        """Nothing to close."""
 
 
 @lru_cache(maxsize=20_000)

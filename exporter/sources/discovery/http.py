@@ -10,15 +10,15 @@ from exporter.config import HttpSd
 from exporter.errors import FetchError
 from exporter.model.pages import Reason
 from exporter.sources.access.request_settings import ClientAccess
-from exporter.sources.discovery.found_targets import Listing
+from exporter.sources.discovery.found_targets import Listing, Source
 from exporter.sources.discovery.target_lists import read_json
-from exporter.sources.http.failures import WIRE_ERRORS, failure_of
+from exporter.sources.http.failures import WIRE_ERRORS, failure_of, status_error
 from exporter.sources.http.rare_requests import body_of, session
 
 MAX_LIST = 16 * 1024 * 1024  # bytes; 20,000 targets with their labels
 
 
-class HttpSource:
+class HttpSource(Source):
     """Read by GET, with the HTTP settings of its own; no redirects to another host."""
 
     def __init__(self, config: HttpSd) -> None:
@@ -38,9 +38,6 @@ class HttpSource:
             raise
         except WIRE_ERRORS as error:
             raise FetchError(*failure_of(error)) from None
-
-    async def close(self) -> None:
-        """Nothing to close: a list is requested too rarely to keep a connection."""
 
     async def _get(self) -> bytes:
         access = self._access.to(self._config.url)
@@ -65,8 +62,7 @@ class HttpSource:
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         if response.status != 200:
-            denied = response.status in {401, 403}
-            raise FetchError(Reason.DENIED if denied else Reason.STATUS, f"status {response.status}")
+            raise status_error(response.status)
         if response.content_type != "application/json":
             raise FetchError(Reason.DECODE, "the answer is not application/json")
         return await body_of(response, min(MAX_LIST, self._config.http_client.max_response_bytes))

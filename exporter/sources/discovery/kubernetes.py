@@ -22,7 +22,7 @@ import yaml
 from exporter.config import Kubernetes
 from exporter.errors import DecodeError, FetchError, KVMigrationError
 from exporter.model.pages import Reason
-from exporter.sources.discovery.found_targets import MAX_FOUND, FoundTarget, Listing
+from exporter.sources.discovery.found_targets import MAX_FOUND, FoundTarget, Listing, Source
 from exporter.sources.discovery.pods import (
     continues_at,
     found_in,
@@ -31,7 +31,7 @@ from exporter.sources.discovery.pods import (
     pod_key,
     resource_version,
 )
-from exporter.sources.http.failures import WIRE_ERRORS, failure_of
+from exporter.sources.http.failures import WIRE_ERRORS, failure_of, status_error
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 PAGE_SIZE = 500
@@ -49,7 +49,7 @@ class ExpiredError(KVMigrationError):
     """The API has forgotten where we were (410): list again."""
 
 
-class KubernetesSource:
+class KubernetesSource(Source):
     """`find` starts the watch and afterwards only returns its result."""
 
     refresh = 1.0
@@ -212,8 +212,7 @@ class KubernetesSource:
         answer.close()
         if answer.status == 410:
             raise ExpiredError("the list has expired")
-        denied = answer.status in {401, 403}
-        raise FetchError(Reason.DENIED if denied else Reason.STATUS, f"status {answer.status}")
+        raise status_error(answer.status)
 
     def _event(self, event: Mapping[str, Any]) -> str:
         """Apply one change; returns its resource version."""

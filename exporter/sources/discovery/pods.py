@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from exporter.config import Kubernetes
@@ -56,14 +57,8 @@ def found_in(pod: Mapping[str, Any], config: Kubernetes) -> FoundTarget | None:
         return None
     name = plain_name(str(metadata.get("name", "")))
     labels = {"namespace": str(metadata.get("namespace", "")), "pod": name, "container": container}
-    return FoundTarget(
-        host=plain.host,
-        port=plain.port,
-        scheme=config.scheme,
-        name=name,
-        component=_component(_mapping(metadata.get("labels"))),
-        labels={key: value for key, value in labels.items() if plain_name(value)},
-    )
+    kept = {key: value for key, value in labels.items() if plain_name(value)}
+    return replace(plain, name=name, component=_component(_mapping(metadata.get("labels"))), labels=kept)
 
 
 def not_running(pod: Mapping[str, Any], config: Kubernetes) -> str:

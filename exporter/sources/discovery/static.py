@@ -6,10 +6,10 @@ import math
 from dataclasses import replace
 
 from exporter.config import Static
-from exporter.sources.discovery.found_targets import Listing, from_url, plain_name
+from exporter.sources.discovery.found_targets import Listing, Source, from_url, plain_name
 
 
-class StaticSource:
+class StaticSource(Source):
     """Always the same."""
 
     refresh = math.inf
@@ -23,6 +23,3 @@ class StaticSource:
     async def find(self) -> Listing:
         """The configuration's targets."""
         return Listing(self._found)
-
-    async def close(self) -> None:
-        """Nothing to close."""

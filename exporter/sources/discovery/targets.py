@@ -6,11 +6,13 @@
     await discovery.refresh()       # reads each source once, before the first cycle
     await discovery.start()         # from now on by itself
     discovery.targets()
-    discovery.gossip_heard(lists)   # after each cycle
-    await discovery.replace(config) # a reload
+    discovery.take_lists(lists)     # after each cycle
+    prepared = await discovery.prepare(config)  # a reload
+    discovery.commit(prepared)
+    await prepared.close()
     await discovery.stop()
 
-A source that fails keeps its targets, and `status` shows the failure.
+A source that fails keeps its targets, and `slots` shows the failure.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -41,25 +44,14 @@ FIRST_LOOK = 15.0  # seconds a source has at the first refresh before it is left
 FAILS_FOR = 60.0  # seconds; a refresh that fails once is made up for by the next
 
 
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
-    """One source. `targets` is what it found itself, before merging. `since` (unix seconds) is when it last
-    changed between good and bad; `ok` None means that it was not read yet.
+class Slot:
+    """A source with its last targets (before merging), and the task that reads it repeatedly. `since` (unix
+    seconds) is when it last changed between good and bad; `ok` None means that it was not read yet.
     """
 
-    name: str
-    kind: str
-    targets: int
-    ok: bool | None
-    detail: str
-    since: float
-
-
-class _Slot:
-    """A source with its last targets, and the task that reads it repeatedly."""
-
-    def __init__(self, source: Source, now: Callable[[], float]) -> None:
-        self.source = source
+    def __init__(self, entry: TargetEntry, now: Callable[[], float]) -> None:
+        self.source = source_of(entry)
+        self.kind = entry.kind
         self.found: tuple[FoundTarget, ...] = ()
         self.left: tuple[FoundTarget, ...] = ()  # what it lost with half of its list, as long as that answers
         self.not_running: tuple[str, ...] = ()
@@ -128,8 +120,8 @@ class Replacement:
     """A configuration with its sources read; `left` are the sources to close."""
 
     config: Config
-    slots: list[_Slot]
-    left: list[_Slot]
+    slots: list[Slot]
+    left: list[Slot]
 
     async def close(self) -> None:
         """Close what is needed no more: the old sources after `commit`, the new sources without it."""
@@ -142,38 +134,32 @@ class Discovery:
     def __init__(self, config: Config, now: Callable[[], float] = time.time) -> None:
         self._now = now
         self._config = config
-        self._slots = [self._slot(entry, index) for index, entry in enumerate(config.targets)]
+        self.slots = [self._slot(entry, index) for index, entry in enumerate(config.targets)]
         self._addresses = Addresses()
         self._started = False
         self._merged: tuple[tuple[object, ...], tuple[Target, ...]] = ((), ())
 
-    def _slot(self, entry: TargetEntry, index: int) -> _Slot:
-        slot = _Slot(source_of(entry), self._now)
+    def _slot(self, entry: TargetEntry, index: int) -> Slot:
+        slot = Slot(entry, self._now)
         slot.label = _label(entry, index)
         return slot
 
     async def refresh(self) -> None:
         """Read all sources once, concurrently, without waiting for one that hangs."""
-        await _look(self._slots)
-        await self._addresses.learn(_hosts(self._slots))
+        await _look(self.slots)
+        await self._addresses.learn(_hosts(self.slots))
 
     async def start(self) -> None:
         """Go on reading in the background. Call it after the first `refresh`."""
         self._started = True
-        for slot in self._slots:
+        for slot in self.slots:
             slot.start()
-        self._addresses.start(lambda: _hosts(self._slots))
+        self._addresses.start(lambda: _hosts(self.slots))
 
     async def stop(self) -> None:
         """End all tasks. What was found stays readable."""
         self._started = False
-        await asyncio.gather(*(slot.stop() for slot in self._slots), self._addresses.stop())
-
-    async def replace(self, config: Config) -> None:
-        """Take another configuration. Nothing changes if this is cancelled half-way."""
-        replacement = await self.prepare(config)
-        self.commit(replacement)
-        await replacement.close()
+        await asyncio.gather(*(slot.stop() for slot in self.slots), self._addresses.stop())
 
     async def prepare(self, config: Config) -> Replacement:
         """Read the sources that are new in another configuration, without changing anything yet.
@@ -181,9 +167,9 @@ class Discovery:
         For a reload that changes several parts at one instant: `commit` the result, then `close` it. Only
         `close` it to keep the old configuration.
         """
-        left = list(zip(self._config.targets, self._slots, strict=True))
-        slots: list[_Slot] = []
-        new: list[_Slot] = []
+        left = list(zip(self._config.targets, self.slots, strict=True))
+        slots: list[Slot] = []
+        new: list[Slot] = []
         for index, entry in enumerate(config.targets):
             kept = next((pair for pair in left if _same(pair[0], entry)), None)
             if kept is not None:
@@ -204,9 +190,9 @@ class Discovery:
     def commit(self, replacement: Replacement) -> None:
         """Use the prepared configuration from now on. Sources in both keep their targets."""
         kept = set(replacement.slots)
-        replacement.left = [slot for slot in self._slots if slot not in kept]
-        self._config, self._slots = replacement.config, replacement.slots
-        for index, (slot, entry) in enumerate(zip(self._slots, self._config.targets, strict=True)):
+        replacement.left = [slot for slot in self.slots if slot not in kept]
+        self._config, self.slots = replacement.config, replacement.slots
+        for index, (slot, entry) in enumerate(zip(self.slots, self._config.targets, strict=True)):
             slot.label = _label(entry, index)
             slot.left = ()  # a reload takes the lists as they are
             if self._started:
@@ -215,8 +201,8 @@ class Discovery:
     def take_lists(self, lists: Iterable[Lists]) -> None:
         """Pass the member lists of the last cycle to the gossip sources."""
         all_lists = tuple(lists)
-        gossips = [slot for slot in self._slots if isinstance(slot.source, GossipSource)]
-        seeds = frozenset(found.host for slot in self._slots if slot not in gossips for found in slot.found)
+        gossips = [slot for slot in self.slots if isinstance(slot.source, GossipSource)]
+        seeds = frozenset(found.host for slot in self.slots if slot not in gossips for found in slot.found)
         for slot in gossips:
             if isinstance(slot.source, GossipSource):
                 slot.source.take_lists(all_lists, seeds)
@@ -225,7 +211,7 @@ class Discovery:
 
     def targets(self) -> tuple[Target, ...]:
         """Every process once, by name; names are unique."""
-        lists = (each for slot in self._slots for each in (slot.found, slot.left))
+        lists = (each for slot in self.slots for each in (slot.found, slot.left))
         state = (self._config, self._addresses.version, *lists)
         if not _identical(state, self._merged[0]):
             self._merged = (state, merge(self._claims(), self._addresses))
@@ -233,28 +219,21 @@ class Discovery:
 
     def answered(self, urls: Collection[str]) -> None:
         """Note which targets answered: one that left a list and does not respond is removed."""
-        for claim in self._claims() if any(slot.left for slot in self._slots) else ():
-            slot = self._slots[claim.source]
+        for claim in self._claims() if any(slot.left for slot in self.slots) else ():
+            slot = self.slots[claim.source]
             if not claim.listed and claim.url not in urls:
                 slot.left = tuple(found for found in slot.left if found != claim.found)
 
     def unwatched(self) -> Unwatched:
         """Processes that discovery lists and that cannot be read."""
-        missing = {one for slot in self._slots for one in slot.not_running}
+        missing = {one for slot in self.slots for one in slot.not_running}
         return Unwatched(self.unsure(), tuple(sorted(missing)))
-
-    def status(self) -> tuple[SourceStatus, ...]:
-        """How each source is, in the order of the configuration."""
-        return tuple(
-            SourceStatus(slot.label, entry.kind, len(slot.found), slot.ok, slot.detail, slot.since)
-            for entry, slot in zip(self._config.targets, self._slots, strict=True)
-        )
 
     def discovered(self) -> Mapping[str, int]:
         """How many targets each kind of source found, for `kvmigration_discovered_targets`."""
-        counts: dict[str, int] = {}
-        for status in self.status():
-            counts[status.kind] = counts.get(status.kind, 0) + status.targets
+        counts = Counter[str]()
+        for slot in self.slots:
+            counts[slot.kind] += len(slot.found)
         return counts
 
     def unsure(self) -> tuple[str, ...]:
@@ -262,15 +241,15 @@ class Discovery:
         failure keeps the targets and does not count.
         """
         return tuple(
-            f"{status.name}: {status.detail}"
-            for status in self.status()
-            if status.ok is False and (not status.targets or self._now() - status.since > FAILS_FOR)
+            f"{slot.label}: {slot.detail}"
+            for slot in self.slots
+            if slot.ok is False and (not slot.found or self._now() - slot.since > FAILS_FOR)
         )
 
     def _claims(self) -> list[Claim]:
         settings = self._config.http_settings()
         claims = []
-        for index, (entry, slot) in enumerate(zip(self._config.targets, self._slots, strict=True)):
+        for index, (entry, slot) in enumerate(zip(self._config.targets, self.slots, strict=True)):
             key = f"targets[{index}]" if entry.http_client is not None else ""
             bare, prefix = f"targets[{index}] without credentials", settings[key].path_prefix
             for found in (*slot.found, *slot.left):
@@ -291,7 +270,7 @@ def _askable(finding: Listing) -> Listing:
     return replace(finding, found=found, trouble=trouble)
 
 
-async def _look(slots: list[_Slot]) -> None:
+async def _look(slots: list[Slot]) -> None:
     """Read each once; one that hangs goes on with nothing and an error."""
     if not slots:
         return
@@ -306,7 +285,7 @@ async def _look(slots: list[_Slot]) -> None:
         await asyncio.gather(*looks, return_exceptions=True)
 
 
-def _hosts(slots: list[_Slot]) -> frozenset[str]:
+def _hosts(slots: list[Slot]) -> frozenset[str]:
     """Names that may hide that two sources found the same process."""
     if len(slots) < 2:
         return frozenset()

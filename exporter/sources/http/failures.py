@@ -47,6 +47,11 @@ def failure_of(error: BaseException) -> tuple[Reason, str]:
     return Reason.DECODE, "the answer is not HTTP"
 
 
+def status_error(status: int) -> FetchError:
+    """The failure for a status that is neither 200 nor 404."""
+    return FetchError(Reason.DENIED if status in {401, 403} else Reason.STATUS, f"status {status}")
+
+
 def _tls_error(error: BaseException) -> ssl.SSLError | None:
     """The TLS error behind it. Where a server refuses our certificate after the handshake (Go up to 1.19 in
     TLS 1.2, every server in TLS 1.3), aiohttp reports a broken connection with errno 1.

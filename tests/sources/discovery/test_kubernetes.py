@@ -158,16 +158,16 @@ async def test_an_api_that_fails_keeps_the_pods_and_is_said_until_it_is_back(tmp
         api.pods.append(pod("mimir-1", "10.0.0.2"))
         api.end()
         async with asyncio.timeout(20):
-            while discovery.status()[0].ok:
+            while discovery.slots[0].ok:
                 await asyncio.sleep(0.01)
                 await discovery.refresh()
-        assert "Kubernetes API, status: status 503" in discovery.status()[0].detail
+        assert "Kubernetes API, status: status 503" in discovery.slots[0].detail
         assert [target.name for target in discovery.targets()] == ["mimir-0"]
         async with asyncio.timeout(20):
             while len(discovery.targets()) < 2:
                 await asyncio.sleep(0.01)
                 await discovery.refresh()
-        assert discovery.status()[0].ok is True
+        assert discovery.slots[0].ok is True
         await discovery.stop()
 
 

@@ -26,6 +26,12 @@ def _names(discovery: Discovery) -> list[str]:
     return [target.name for target in discovery.targets()]
 
 
+async def _replace(discovery: Discovery, config: Config) -> None:
+    replacement = await discovery.prepare(config)
+    discovery.commit(replacement)
+    await replacement.close()
+
+
 async def _until(condition: Callable[[], Any]) -> None:
     async with asyncio.timeout(20):
         while not condition():
@@ -73,22 +79,22 @@ async def test_a_source_that_fails_keeps_what_it_had_and_says_so(caplog: pytest.
     now = Clock()
     async with serving(handle) as url:
         discovery = Discovery(_config(f'http: {{url: "{url}"}}'), now)
-        assert discovery.status()[0].ok is None
+        assert discovery.slots[0].ok is None
         await discovery.refresh()
-        assert (discovery.status()[0].ok, _names(discovery)) == (True, ["a:1"])
+        assert (discovery.slots[0].ok, _names(discovery)) == (True, ["a:1"])
         assert discovery.unsure() == ()
         for now.now in (2000.0, 3000.0):
             await discovery.refresh()
-        (status,) = discovery.status()
+        (status,) = discovery.slots
         assert _names(discovery) == ["a:1"]
-        assert (status.kind, status.targets, status.ok, status.since) == ("http", 1, False, 2000.0)
+        assert (status.kind, len(status.found), status.ok, status.since) == ("http", 1, False, 2000.0)
         assert status.detail == "status: status 503"
         assert discovery.unsure() == ("targets[0] (http): status: status 503",)
         now.now = 2000.0 + FAILS_FOR
         assert discovery.unsure() == (), "it may have been a moment's failure"
         await discovery.refresh()
         assert discovery.unsure() == ()
-        assert (discovery.status()[0].ok, _names(discovery)) == (True, ["b:1"])
+        assert (discovery.slots[0].ok, _names(discovery)) == (True, ["b:1"])
     bad = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(bad) == 1, "said once; that it answers again is no warning"
 
@@ -121,7 +127,7 @@ async def test_a_source_that_hangs_is_not_waited_for_for_ever(monkeypatch: pytes
         discovery = Discovery(_config('static: {urls: ["http://a:1"]}', f'http: {{url: "{url}"}}'))
         await discovery.refresh()
         assert _names(discovery) == ["a:1"]
-        assert discovery.status()[1].detail == "no answer within 0.1s"
+        assert discovery.slots[1].detail == "no answer within 0.1s"
         await discovery.stop()
 
 
@@ -134,10 +140,10 @@ async def test_an_error_of_our_own_in_one_source_is_logged_and_the_rest_goes_on(
     async def find() -> Any:
         raise KeyError("oops")
 
-    monkeypatch.setattr(discovery._slots[1].source, "find", find)
+    monkeypatch.setattr(discovery.slots[1].source, "find", find)
     await discovery.refresh()
     assert _names(discovery) == ["a:1"]
-    assert discovery.status()[1].ok is False
+    assert discovery.slots[1].ok is False
     assert "oops" in caplog.text
 
 
@@ -159,12 +165,12 @@ async def test_a_reload_keeps_what_is_in_both_and_looks_before_it_changes() -> N
             new = _config(
                 'static: {urls: ["http://new:1"]}', f"{{{http}, labels: {{x: y}}, component: querier}}"
             )
-            await discovery.replace(new)
+            await _replace(discovery, new)
             assert asked == 1
             assert _names(discovery) == ["a:1", "new:1"]
             a = discovery.targets()[0]
             assert (a.component, dict(a.labels)) == ("querier", {"x": "y"})
-            assert [status.name for status in discovery.status()] == [
+            assert [status.label for status in discovery.slots] == [
                 "targets[0] (static)",
                 "targets[1] (http)",
             ]
@@ -177,9 +183,9 @@ async def test_a_reload_with_a_source_that_fails_goes_on_without_it() -> None:
     discovery = Discovery(_config('static: {urls: ["http://a:1"]}'))
     await discovery.refresh()
     new = _config('static: {urls: ["http://a:1"]}', 'http: {url: "http://127.0.0.1:1"}')
-    await discovery.replace(new)
+    await _replace(discovery, new)
     assert _names(discovery) == ["a:1"]
-    assert [status.ok for status in discovery.status()] == [True, False]
+    assert [status.ok for status in discovery.slots] == [True, False]
     (unsure,) = discovery.unsure()
     assert unsure.startswith("targets[1] (http): "), "it never said whom it knows"
 
@@ -208,7 +214,7 @@ async def test_a_reload_that_is_cancelled_changes_nothing_and_leaves_nothing_run
         discovery = Discovery(_config('static: {urls: ["http://a:1"]}'))
         await discovery.refresh()
         before = asyncio.all_tasks()
-        reload = asyncio.create_task(discovery.replace(_config(f'http: {{url: "{url}"}}')))
+        reload = asyncio.create_task(_replace(discovery, _config(f'http: {{url: "{url}"}}')))
         await asyncio.sleep(0.05)
         reload.cancel()
         await asyncio.gather(reload, return_exceptions=True)
