@@ -24,7 +24,7 @@ from exporter.model.migration import KEPT_ON_STORE, MICROSERVICES
 from exporter.model.pages import GossipState, Product, Target
 from exporter.polling.cycle import RELOADED, Poller
 from exporter.polling.history_file import HistoryFile, path_of
-from exporter.polling.poll_input import DEADLINE_SHARE, Plan, none_rejected
+from exporter.polling.poll_input import DEADLINE_SHARE, Plan, nothing
 from exporter.polling.stores import store_readers
 from exporter.products.ring_pages import ANY, HA_KEY, RING_PAGES, RingPage, has_partitions, ring_of
 from exporter.sources.access.request_settings import Access
@@ -147,9 +147,9 @@ class Watch:
 
     async def __aenter__(self) -> Self:
         self.poller.history = await self.history_file.recall(self._clock())
-        self._stack.push_async_callback(self._close_history)
+        self._stack.push_async_callback(self.history_file.close)
         await self.fetcher.__aenter__()
-        self._stack.push_async_callback(self._close_fetcher)
+        self._stack.push_async_callback(lambda: self.fetcher.__aexit__(None, None, None))  # of that time
         await self.discovery.refresh()
         await self.discovery.start()
         self._stack.push_async_callback(self.discovery.stop)
@@ -162,28 +162,21 @@ class Watch:
     ) -> None:
         await self._stack.aclose()
 
-    async def _close_history(self) -> None:
-        await self.history_file.close()
-
-    async def _close_fetcher(self) -> None:
-        await self.fetcher.__aexit__(None, None, None)
-
     def _plan(self, config: Config) -> Plan:
         views = config.scale.views_per_cycle
-        self.rejections.use(sources_of(config, self.fetcher, self.access, self.targets), self.probing.ours)
+        self.rejections.use(sources_of(config, self.fetcher, self.targets), self.probing.ours)
         return Plan(
             targets=self.targets,
             fetcher=self.fetcher,
             rules=rules_of(config),
             interval=config.interval,
-            timeout=config.http_client.timeout,
             product=product_of(config),
             pages=pages_of(config),
-            stores=store_readers(config, self.fetcher, self.access),
+            stores=store_readers(config, self.fetcher),
             views_per_cycle=None if views == "auto" else views,
             discovered=self.discovery.discovered,
             unsure=self.discovery.unwatched,
-            rejections=self.rejections.look if config.scale.shard == 0 else none_rejected,
+            rejections=self.rejections.look if config.scale.shard == 0 else nothing,
             probes=self.probing.probe,
             look_up=self.seeds.look_up,
             before_cycle=self.access.refresh,

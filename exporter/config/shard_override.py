@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from exporter.config.models import Config, Scale
 
@@ -21,6 +22,11 @@ def sharded(config: Config, chosen: Shard | None) -> Config:
         return config
     scale = {**config.scale.model_dump(), "shard": chosen.number, "shards": chosen.count}
     return config.model_copy(update={"scale": Scale.model_validate(scale)})
+
+
+def own_file(path: Path, scale: Scale) -> Path:
+    """The file of one shard: shards that are given one path have a file each."""
+    return path if scale.shards == 1 else path.with_name(f"{path.stem}-{scale.shard}{path.suffix}")
 
 
 def unsharded(config: Config) -> Config:

@@ -8,59 +8,40 @@ from __future__ import annotations
 
 import re
 
-from exporter.decode.formats import go_times
-from exporter.decode.formats.bounds import MAX_TEXT
-from exporter.errors import DecodeError
-from exporter.model.pages import LogRejection
-
 MAX_LABEL = 255  # bytes; what memberlist itself allows
-_KINDS = ("packet", "stream")
 OTHER = "other"  # the label of a line with an unreadable label
-_NEEDLE = b"with unacceptable label "
-_BEFORE, _BEHIND = 4096, 4096  # bytes that are searched around the needle; a label of 255 bytes fits escaped
+WORD = b"with unacceptable label "  # in each line that may be a rejection
+DISCARDED = (b"discarding stream ", b"discarding packet ")  # what stands before it then
+_BEHIND = 4096  # bytes that are searched behind it; a label of 255 bytes fits escaped
 
 _LABEL = re.compile(r'"((?:[^"\\]|\\.)*)"(?:: )?', re.DOTALL)
-_SOURCE = re.compile(r"from=(\[[0-9A-Fa-f:.%a-z]{2,60}\]:\d{1,5}|[A-Za-z0-9.:_-]{1,255})")
-_CRI = re.compile(r"(\d{4}-\d\d-\d\dT\S{8,30}) (?:stdout|stderr) [FP] ")
-_TIMES = re.compile(
-    r'(?:^|[\s{,])[\\"]{0,4}(?:ts|time|t)[\\"]{0,4}\s?[=:]\s?[\\"]{0,4}(\d{4}-\d\d-\d\dT[0-9:.]{8,20}(?:Z|[+-]\d\d:\d\d))'
-)
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.))", re.DOTALL)
 
 
-def decode_line(line: bytes) -> LogRejection | None:
-    """The rejection that a log line reports, `None` for every other line.
+def rejected_label(line: bytes) -> str | None:
+    """The label of the rejection that a log line reports, `None` for every other line.
 
     The label is as the sender sent it, "" for none. One that is longer than 255 bytes or unreadable is
     `other`, since a line with "discarding" must count. Never raises.
     """
-    at = line.find(_NEEDLE)
-    if at < 0:
+    at = line.find(WORD)
+    if at < 0 or not line.endswith(DISCARDED, 0, at):
         return None
-    start = max(0, at - _BEFORE)
-    before = line[start:at].decode("utf-8", "replace")
-    behind = line[at + len(_NEEDLE) : at + len(_NEEDLE) + _BEHIND].decode("utf-8", "replace")
-    kind = next((kind for kind in _KINDS if before.endswith(f"discarding {kind} ")), "")
-    if not kind:
-        return None
-    label, rest = _label_and_rest(behind)
-    return LogRejection(label=label, kind=kind, source=_source(rest), at=_at(before))
+    start = at + len(WORD)
+    return _label(line[start : start + _BEHIND].decode("utf-8", "replace"))
 
 
-def _label_and_rest(behind: str) -> tuple[str, str]:
-    """The label, unescaped as often as it was escaped, and what stands behind it."""
+def _label(behind: str) -> str:
+    """The label, unescaped as often as it was escaped."""
     escapes = len(behind) - len(behind.lstrip("\\"))
     depth = {0: 0, 1: 1, 3: 2}.get(escapes)  # plain, inside a quoted message, inside that inside JSON
-    if depth is None or behind[escapes : escapes + 1] != '"':
-        return OTHER, behind
-    end = _closing(behind, escapes)
-    if end < 0:
-        return OTHER, behind
+    if depth is None or behind[escapes : escapes + 1] != '"' or (end := _closing(behind, escapes)) < 0:
+        return OTHER
     inner = behind[: end + 1]
     for _ in range(depth):
-        inner = _json_or_go(inner)
-    return _go_quoted(inner), behind[end + 1 :]
+        inner = _ESCAPE.sub(_unescaped, inner)
+    return _go_quoted(inner)
 
 
 def _closing(behind: str, escapes: int) -> int:
@@ -73,11 +54,6 @@ def _closing(behind: str, escapes: int) -> int:
             return at
         at += 1
     return -1
-
-
-def _json_or_go(quoted: str) -> str:
-    """One level of quoting taken away."""
-    return _ESCAPE.sub(_unescaped, quoted)
 
 
 def _go_quoted(quoted: str) -> str:
@@ -96,17 +72,3 @@ def _unescaped(match: re.Match[str]) -> str:
             return "\ufffd"  # no character; a byte above 7f that Go shows so is no UTF-8
         return chr(number)
     return _ESCAPES.get(match[5], match[5])
-
-
-def _source(rest: str) -> str:
-    found = _SOURCE.search(rest[:MAX_TEXT])
-    return found[1] if found else ""
-
-
-def _at(before: str) -> float | None:
-    """The time the program wrote, else the one the container runtime put before the line."""
-    found = _TIMES.search(before) or _CRI.match(before)
-    try:
-        return go_times.parse_time(found[1], "log line") if found else None
-    except DecodeError:
-        return None

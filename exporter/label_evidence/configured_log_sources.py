@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from exporter.config import Config, Kubernetes
-from exporter.config.models import LogFiles as FilesEntry
-from exporter.config.models import Loki as LokiEntry
-from exporter.label_evidence.rejections import WORD, LogSource, Make
+from exporter.config import Config, Kubernetes, Loki
+from exporter.config import LogFiles as FilesEntry
+from exporter.decode.label_rejections import WORD
+from exporter.label_evidence.rejections import Make
 from exporter.log import logger
 from exporter.model.pages import Target
-from exporter.sources.access.request_settings import Access
 from exporter.sources.discovery.kubernetes import KubernetesSource
 from exporter.sources.http.fetcher import Fetcher
 from exporter.sources.logs.kubernetes_api import Pod, PodLogSource
-from exporter.sources.logs.loki import LokiSettings, LokiSource
-from exporter.sources.logs.source import FileSource
-from exporter.sources.logs.tail import LogFiles
+from exporter.sources.logs.loki import LokiSource
+from exporter.sources.logs.source import Count, LogSource
+from exporter.sources.logs.tail import FileSource, LogFiles
 
 log = logger("kvmigration.rejections")
-Counts = Counter[tuple[str, str]]
 Targets = Callable[[], tuple[Target, ...]]
 
 
-def sources_of(
-    config: Config, fetcher: Fetcher, access: Access, targets: Targets
-) -> list[tuple[object, Make]]:
+def sources_of(config: Config, fetcher: Fetcher, targets: Targets) -> Iterator[tuple[object, Make]]:
     """What `Rejections.use` takes: each entry, and how its source is made or continued."""
-    return list(_sources(config, fetcher, access, targets))
+    counts, state_files = fetcher.counts, set[str]()
 
+    def count(page: str, outcome: str) -> None:
+        counts[page, outcome] += 1
 
-def _sources(
-    config: Config, fetcher: Fetcher, access: Access, targets: Targets
-) -> Iterator[tuple[object, Make]]:
-    state_files: set[str] = set()
     for number, entry in enumerate(config.rejections):
         if entry.file is not None:
             state = entry.file.state_file or ""
@@ -44,32 +37,24 @@ def _sources(
                 log.warning("this state file is another entry's: give each its own", file=state)
                 state = ""
             state_files.add(state)
-            yield (entry, state), partial(_files, entry.file, state, fetcher.counts)
+            yield (entry, state), partial(_files, entry.file, state, count)
         if entry.loki is not None:
-            settings = _loki_settings(entry.loki, f"rejections[{number}].loki", access)
-            yield (entry, number), partial(_loki, fetcher, settings)
+            http = f"rejections[{number}].loki"
+            yield (entry, number), partial(_loki, fetcher, entry.loki, http)
         if entry.kubernetes is not None:
             clusters = tuple(found.kubernetes for found in config.targets if found.kubernetes is not None)
-            yield (entry, clusters), partial(_pods, clusters, targets, fetcher.counts)
+            yield (entry, clusters), partial(_pods, clusters, targets, count)
 
 
-def _files(entry: FilesEntry, state: str, counts: Counts, old: LogSource | None) -> LogSource:
-    if old is not None:
-        return old
-    return FileSource(LogFiles(entry.paths, WORD, Path(state) if state else None), partial(_count, counts))
-
-
-def _count(counts: Counts, page: str, outcome: str) -> None:
-    counts[page, outcome] += 1
+def _files(entry: FilesEntry, state: str, count: Count, old: LogSource | None) -> LogSource:
+    return old or FileSource(LogFiles(entry.paths, WORD, Path(state) if state else None), count)
 
 
 def _pods(
-    clusters: tuple[Kubernetes, ...], targets: Targets, counts: Counts, old: LogSource | None
+    clusters: tuple[Kubernetes, ...], targets: Targets, count: Count, old: LogSource | None
 ) -> LogSource:
-    if old is not None:
-        return old
     connects = tuple(KubernetesSource(cluster).connected for cluster in clusters)
-    return PodLogSource(connects, partial(_pods_among, targets), WORD, partial(_count, counts))
+    return old or PodLogSource(connects, partial(_pods_among, targets), WORD, count)
 
 
 def _pods_among(targets: Targets) -> Iterator[Pod]:
@@ -79,11 +64,5 @@ def _pods_among(targets: Targets) -> Iterator[Pod]:
             yield Pod(labels["namespace"], labels["pod"], labels.get("container", ""))
 
 
-def _loki_settings(entry: LokiEntry, key: str, access: Access) -> LokiSettings:
-    return LokiSettings(entry.url, entry.query, lambda target: access.to(key, target.url), entry.tenant)
-
-
-def _loki(fetcher: Fetcher, settings: LokiSettings, old: LogSource | None) -> LogSource:
-    if isinstance(old, LokiSource):
-        return old.renewed(fetcher, settings)
-    return LokiSource(fetcher, settings)
+def _loki(fetcher: Fetcher, entry: Loki, http: str, old: LogSource | None) -> LogSource:
+    return old.renewed(fetcher) if isinstance(old, LokiSource) else LokiSource(fetcher, entry, http)

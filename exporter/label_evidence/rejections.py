@@ -9,46 +9,24 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
-from exporter.decode.label_rejections import OTHER, decode_line
+from exporter.decode.label_rejections import DISCARDED, OTHER, WORD, rejected_label
 from exporter.log import logger
 from exporter.model.facts import Rejection
+from exporter.sources.logs.source import Counts, LogSource
 
 log = logger("kvmigration.rejections")
-WORD = b"with unacceptable label "  # in each line that may be a rejection
 MAX_LABELS = 20  # different labels; every further one counts as `other`
 MAX_COUNTS = 5000  # (process, label) of one source; what comes on top counts under process `other`
 MAX_MEMO = 1000
 MAX_PIECE = 1000  # bytes
 CLOSING_SECONDS = 5.0
-_DISCARDED = (b"discarding stream ", b"discarding packet ")
 _FROM = re.compile(rb"from=([0-9A-Za-z.:\[\]%_-]{1,80})")
 
-Take = Callable[[str, bytes], None]
-Counts = tuple[tuple[str, str, int], ...]
 IsOwnProcess = Callable[[str, str], bool]
-
-
-class LogSource(Protocol):
-    """Where lines come from. `take(process, line)` may be called from a thread; no method raises."""
-
-    kind: str
-
-    def recall(self) -> Awaitable[Counts]:
-        """Counts by (process, label) from an earlier run."""
-
-    def look(self, take: Take, deadline: float) -> Awaitable[None]:
-        """Every line that came since the last call; `deadline` is a time of the running loop."""
-
-    def remember(self, counts: Counts) -> Awaitable[None]:
-        """Keep the counts together with the position."""
-
-    def close(self) -> Awaitable[None]:
-        """Let go of files and connections."""
 
 
 def no_process(_label: str, _source: str) -> bool:
@@ -71,10 +49,9 @@ class Reader:
         label = self._cache.get(piece) if piece else None
         if label is None and piece and len(self._cache) >= MAX_MEMO:
             # So many different labels that a new one is `other` anyway: not worth the reading.
-            label = OTHER if line[max(0, at - 18) : at] in _DISCARDED else None
+            label = OTHER if line[max(0, at - 18) : at] in DISCARDED else None
         elif label is None:
-            found = decode_line(line)
-            label = found.label if found else None
+            label = rejected_label(line)
             if label is not None and piece and len(piece) < MAX_PIECE:
                 self._cache[piece] = label
         if label is None:
@@ -148,7 +125,7 @@ class Rejections:
         self._past: list[_Counted] = []  # sources of former configurations; their counts still count
         self._to_close: list[_Counted] = []
 
-    def use(self, wanted: Sequence[tuple[object, Make]], ours: IsOwnProcess = no_process) -> None:
+    def use(self, wanted: Iterable[tuple[object, Make]], ours: IsOwnProcess = no_process) -> None:
         """Take these sources instead, each as its entry and how it is made. A source with the same entry goes
         on: `make` gets it, and gives it back or one that continues it. Counts are kept. `ours` is whether a
         rejection, by label and source address, is of our own making.

@@ -16,6 +16,7 @@ from types import MappingProxyType
 import msgspec
 
 from exporter.config import Config
+from exporter.config.shard_override import own_file
 from exporter.derive.previous_cycle import FORGET_VANISHED, History, RingHistory
 from exporter.log import logger
 from exporter.model.culprits import Culprit, Kind
@@ -58,11 +59,8 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 def path_of(config: Config) -> Path | None:
-    """Where the history is kept; shards with one configuration have one file each."""
-    if config.state_file is None:
-        return None
-    path, scale = Path(config.state_file), config.scale
-    return path if scale.shards == 1 else path.with_name(f"{path.stem}-{scale.shard}{path.suffix}")
+    """Where the history is kept."""
+    return own_file(Path(config.state_file), config.scale) if config.state_file else None
 
 
 class HistoryFile:

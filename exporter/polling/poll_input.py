@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from exporter.derive.conclude import Words, unworded
 from exporter.derive.judging_rules import Rules
@@ -18,24 +19,13 @@ DEADLINE_SHARE = 0.9  # of the interval: a cycle ends before the next one starts
 MIN_DEADLINE = 2.0
 
 
-async def _nothing() -> None:
-    return None
+async def nothing(*_: object) -> Any:
+    """Do nothing, and find nothing: a hook that is not given."""
+    return ()
 
 
-async def _nothing_found(_: Iterable[Iterable[str]]) -> Mapping[str, str]:
+async def _none_resolved(_: Iterable[Iterable[str]]) -> Mapping[str, str]:
     return {}
-
-
-async def _no_more(_: Snapshot) -> None:
-    return None
-
-
-async def none_rejected(_: float) -> tuple[Rejection, ...]:
-    return ()
-
-
-async def _no_probe(_: Iterable[Observation], __: float) -> tuple[ProbeResult, ...]:
-    return ()
 
 
 @dataclass(slots=True)
@@ -46,18 +36,17 @@ class Plan:
     fetcher: Fetcher
     rules: Rules
     interval: float = 15.0
-    timeout: float = 5.0
     product: Product = Product.UNKNOWN
     pages: tuple[RingPage, ...] | None = None  # None: those that the product has
     stores: tuple[StoreReader, ...] = ()
     views_per_cycle: int | None = None
     discovered: Callable[[], Mapping[str, int]] = lambda: {}
     unsure: Callable[[], Unwatched] = Unwatched  # what discovery cannot name, or not reach
-    rejections: Callable[[float], Awaitable[tuple[Rejection, ...]]] = none_rejected
-    probes: Callable[[Iterable[Observation], float], Awaitable[tuple[ProbeResult, ...]]] = _no_probe
-    look_up: Callable[[Iterable[Iterable[str]]], Awaitable[Mapping[str, str]]] = _nothing_found
-    before_cycle: Callable[[], Awaitable[None]] = _nothing
-    after_cycle: Callable[[Snapshot], Awaitable[None]] = _no_more
+    rejections: Callable[[float], Awaitable[tuple[Rejection, ...]]] = nothing
+    probes: Callable[[Iterable[Observation], float], Awaitable[tuple[ProbeResult, ...]]] = nothing
+    look_up: Callable[[Iterable[Iterable[str]]], Awaitable[Mapping[str, str]]] = _none_resolved
+    before_cycle: Callable[[], Awaitable[None]] = nothing
+    after_cycle: Callable[[Snapshot], Awaitable[None]] = nothing
     words: Words = unworded
     min_deadline: float = MIN_DEADLINE
     shard: int = 0

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from exporter.config import Config, Consul, Etcd, each_store
@@ -17,51 +16,26 @@ from exporter.model.facts import Snapshot
 from exporter.model.pages import Value
 from exporter.model.stores import Decode, StoreContent, Undecoded
 from exporter.polling.page_decoders import trouble_of
-from exporter.sources.access.request_settings import Access
 from exporter.sources.http.fetcher import Fetcher
-from exporter.sources.stores.consul import ConsulSettings, read_consul
-from exporter.sources.stores.etcd import EtcdSettings, read_etcd
+from exporter.sources.stores.consul import read_consul
+from exporter.sources.stores.etcd import read_etcd
 
 StoreReader = Callable[[float, frozenset[str]], Awaitable[StoreContent]]  # deadline, keys in use
 _Reader = Callable[[float, frozenset[str], Decode], Awaitable[StoreContent]]
 
 
-def store_readers(config: Config, fetcher: Fetcher, access: Access) -> tuple[StoreReader, ...]:
+def store_readers(config: Config, fetcher: Fetcher) -> tuple[StoreReader, ...]:
     """A reader for each configured store."""
-    return tuple(_readers(config, fetcher, access))
+    return tuple(_readers(config, fetcher))
 
 
-def _readers(config: Config, fetcher: Fetcher, access: Access) -> Iterator[StoreReader]:
+def _readers(config: Config, fetcher: Fetcher) -> Iterator[StoreReader]:
     for place, name, store in each_store(config.stores):
         http = f"stores{place}"
         if isinstance(store, Consul):
-            yield _named(_consul(store, fetcher, access, http), name, store)
+            yield _named(partial(read_consul, fetcher, store, http=http), name, store)
         else:
-            yield _named(_etcd(store, fetcher, access, http), name, store)
-
-
-def _consul(store: Consul, fetcher: Fetcher, access: Access, http: str) -> _Reader:
-    settings = ConsulSettings(
-        url=store.url,
-        prefixes=store.prefixes,
-        token_file=Path(store.token_file) if store.token_file else None,
-        datacenter=store.datacenter,
-        access=lambda target: access.to(http, target.url),
-        certificate=bool(store.http_client.tls_config.cert_file),
-    )
-    return partial(read_consul, fetcher, settings)
-
-
-def _etcd(store: Etcd, fetcher: Fetcher, access: Access, http: str) -> _Reader:
-    settings = EtcdSettings(
-        urls=store.urls,
-        prefixes=store.prefixes,
-        username=store.username,
-        password_file=Path(store.password_file) if store.password_file else None,
-        access=lambda target: access.to(http, target.url),
-        certificate=bool(store.http_client.tls_config.cert_file),
-    )
-    return partial(read_etcd, fetcher, settings)
+            yield _named(partial(read_etcd, fetcher, store, http=http), name, store)
 
 
 def _named(read: _Reader, name: str, store: Consul | Etcd) -> StoreReader:
@@ -96,6 +70,6 @@ def _used(snapshot: Snapshot | None) -> Iterable[str]:
 def decoded(key: str, body: bytes, store: str, tokens: EntryCache[Tokens] | None = None) -> Value | Undecoded:
     """Decode a value; one that is no ring is named as broken and costs only itself."""
     try:
-        return decode_value(key, body, packed=True, cache=tokens)
+        return decode_value(key, body, cache=tokens)
     except Exception as error:
         return Undecoded(trouble_of(error, store=store, key=key))

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from exporter.config import Config
+from exporter.config.shard_override import own_file
 from exporter.derive.planning.timeline import advanced
 from exporter.log import logger
 from exporter.model.facts import Snapshot
@@ -20,10 +21,8 @@ log = logger("kvmigration.timeline")
 
 
 def storage_of(path: Path | None, config: Config) -> Path | None:
-    """The file of this shard; shards that are given one path have a file each."""
-    if path is None or config.scale.shards == 1:
-        return path
-    return path.with_name(f"{path.stem}-{config.scale.shard}{path.suffix}")
+    """The file of this shard."""
+    return own_file(path, config.scale) if path else None
 
 
 @asynccontextmanager

@@ -9,11 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.decode.label_rejections import MAX_LABEL, OTHER, decode_line
-from exporter.model.pages import LogRejection
+from exporter.decode.label_rejections import MAX_LABEL, OTHER, rejected_label
 
 TIME = "2026-11-21T01:49:29.5Z"
-AT = 1_795_225_769.5
 labels = st.text(st.characters(codec="utf-8"), max_size=60)
 
 
@@ -39,8 +37,8 @@ def go_quoted(value: str) -> str:
     return '"' + "".join(out) + '"'
 
 
-def message(label: str, kind: str = "stream", source: str = "10.0.0.7:42396") -> str:
-    return f"discarding {kind} with unacceptable label {go_quoted(label)}: from={source}"
+def message(label: str, kind: str = "stream") -> str:
+    return f"discarding {kind} with unacceptable label {go_quoted(label)}: from=10.0.0.7:42396"
 
 
 def logfmt(text: str) -> str:
@@ -67,26 +65,22 @@ WRAPPINGS = {
 def test_any_label_comes_out_as_it_was_sent(writer: str, wrapping: str, label: str) -> None:
     line = WRAPPINGS[wrapping](WRITERS[writer](message(label)))
     expected = label if len(label.encode()) <= MAX_LABEL else OTHER
-    assert decode_line(line.encode()) == LogRejection(expected, "stream", "10.0.0.7:42396", AT)
+    assert rejected_label(line.encode()) == expected
 
 
 @pytest.mark.parametrize("kind", ["packet", "stream"])
-@pytest.mark.parametrize(
-    "source", ["10.0.0.7:1", "[2001:db8::1]:65535", "[fe80::1%eth0]:7946", "mimir-0.gossip:7946"]
-)
-def test_packets_and_streams_from_anywhere(kind: str, source: str) -> None:
-    found = decode_line(logfmt(message("other", kind, source)).encode())
-    assert found == LogRejection("other", kind, source, AT)
+def test_packets_and_streams_are_rejected(kind: str) -> None:
+    assert rejected_label(logfmt(message("other", kind)).encode()) == "other"
 
 
-def test_the_container_runtimes_time_stands_in_for_the_programs() -> None:
+def test_a_line_of_the_go_library_inside_a_container_runtimes_is_read() -> None:
     line = f"2026-11-21T01:49:29.5Z stderr F 2026/11/21 [ERR] memberlist: {message('a')}"
-    assert decode_line(line.encode()) == LogRejection("a", "stream", "10.0.0.7:42396", AT)
+    assert rejected_label(line.encode()) == "a"
 
 
 def test_a_line_without_a_time_or_a_source_still_counts() -> None:
     line = b'[ERR] memberlist: discarding packet with unacceptable label "x"'
-    assert decode_line(line) == LogRejection("x", "packet", "")
+    assert rejected_label(line) == "x"
 
 
 @pytest.mark.parametrize(
@@ -103,9 +97,8 @@ def test_a_line_without_a_time_or_a_source_still_counts() -> None:
     ],
 )
 def test_a_label_that_does_not_read_counts_as_other(behind: bytes) -> None:
-    found = decode_line(b'level=error msg="discarding stream with unacceptable label ' + behind)
-    assert found is not None
-    assert (found.label, found.kind) == (OTHER, "stream")
+    line = b'level=error msg="discarding stream with unacceptable label ' + behind
+    assert rejected_label(line) == OTHER
 
 
 @pytest.mark.parametrize(
@@ -120,7 +113,7 @@ def test_a_label_that_does_not_read_counts_as_other(behind: bytes) -> None:
     ],
 )
 def test_every_other_line_is_none(line: bytes) -> None:
-    assert decode_line(line) is None
+    assert rejected_label(line) is None
 
 
 def test_a_line_of_a_megabyte_is_read_near_the_words_only() -> None:
@@ -129,13 +122,12 @@ def test_a_line_of_a_megabyte_is_read_near_the_words_only() -> None:
         + b' discarding stream with unacceptable label "a": from=1.2.3.4:5'
         + b" y" * 1_000_000
     )
-    assert decode_line(line) == LogRejection("a", "stream", "1.2.3.4:5")
+    assert rejected_label(line) == "a"
 
 
 def test_the_recorded_logs_have_seven_other_one_empty_and_one_nope(shared: Path) -> None:
     found: dict[str, list[str]] = {}
     for path in sorted((shared / "recordings" / "logs").glob("*.log")):
-        read = [decode_line(line) for line in path.read_bytes().splitlines()]
-        found[path.name] = [each.label for each in read if each]
-        assert all(each.at and each.source.startswith("127.0.0.1:") for each in read if each)
+        read = map(rejected_label, path.read_bytes().splitlines())
+        found[path.name] = [label for label in read if label is not None]
     assert found == {"cortex-1-excerpt.log": ["other"] * 7, "loki-1-excerpt.log": ["", "nope"]}

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from exporter.config import load_text
-from exporter.label_evidence.rejections import MAX_COUNTS, Counts, LogSource, Reader, Rejections, Take
+from exporter.label_evidence.rejections import MAX_COUNTS, Reader, Rejections
+from exporter.sources.logs.source import Counts, LogSource, Take
 from exporter.wiring import one_cycle
 from tests.conftest import Replay
 from tests.recorded import look
@@ -35,7 +36,7 @@ def line(label: str, *, wrap: str = "{}") -> bytes:
     return wrap.format(f"ts=2026-11-21T01:57:44.8Z level=error {message}").encode()
 
 
-class Scripted:
+class Scripted(LogSource):
     """A source that gives what it is told, once each look."""
 
     kind = "file"
@@ -156,6 +157,22 @@ async def test_a_label_that_quotes_a_log_line_is_counted_by_what_it_is() -> None
     assert rejections.label_of(line(first.replace('\\"', '\\\\\\"'))) != rejections.label_of(
         line(second.replace('\\"', '\\\\\\"'))
     )
+
+
+@pytest.mark.parametrize(
+    "source", ["10.0.0.7:1", "[2001:db8::1]:65535", "[fe80::1%eth0]:7946", "mimir-0.gossip:7946", ""]
+)
+def test_whether_a_rejection_is_ours_is_judged_by_its_label_and_source(source: str) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def ours(label: str, where: str) -> bool:
+        asked.append((label, where))
+        return True
+
+    reader = Reader(ours)
+    for _ in range(2):  # with the label cached too
+        assert reader.label_of(line("x").replace(b"127.0.0.1:42396", source.encode())) is None
+    assert asked == [("x", source)] * 2
 
 
 @pytest.mark.asyncio

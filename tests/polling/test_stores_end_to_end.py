@@ -18,12 +18,13 @@ from exporter.model.pages import Phase, Reason
 from exporter.model.stores import RawStore
 from exporter.model.views import Place
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
-from exporter.sources.stores.consul import ConsulSettings, read_consul
-from exporter.sources.stores.etcd import EtcdSettings, read_etcd
+from exporter.sources.stores.consul import read_consul
+from exporter.sources.stores.etcd import read_etcd
 from exporter.wiring import Watch
 from tests import real_servers
 from tests.real_servers import Server
 from tests.recorded import Seen, seen_in
+from tests.sources.stores.configured import consul_at, etcd_at
 
 pytestmark = pytest.mark.real
 PREFIXES = ("collectors/", "rulers/", "alertmanagers/", "ha-tracker/")
@@ -59,9 +60,9 @@ async def stored(demo: Demo, kind: str) -> Mapping[str, bytes]:
     async with Fetcher(FetchSettings()) as fetcher:
         read: RawStore
         if kind == "consul":
-            read = await read_consul(fetcher, ConsulSettings(demo.store_url, PREFIXES))
+            read = await read_consul(fetcher, consul_at(demo.store_url, PREFIXES))
         else:
-            read = await read_etcd(fetcher, EtcdSettings((demo.store_url,), PREFIXES))
+            read = await read_etcd(fetcher, etcd_at((demo.store_url,), PREFIXES))
     assert read.values, read.detail
     return read.values
 

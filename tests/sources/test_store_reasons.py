@@ -13,17 +13,18 @@ from typing import Any
 
 import pytest
 
-from exporter.config import TlsConfig
+from exporter.config import Consul, Etcd, HttpClient, TlsConfig
 from exporter.model.pages import Outcome, Reason
 from exporter.model.stores import RawStore
 from exporter.sources.access.tls import make_context
 from exporter.sources.http.fetcher import Fetcher, FetchSettings, TargetAccess
 from exporter.sources.stores import refusals
-from exporter.sources.stores.consul import ConsulSettings, read_consul
-from exporter.sources.stores.etcd import EtcdSettings, read_etcd
+from exporter.sources.stores.consul import read_consul
+from exporter.sources.stores.etcd import read_etcd
 from exporter.sources.stores.refusals import CONSUL, ETCD, MISSING, NO_CERTIFICATE, PLAIN_HTTP, TOO_SLOW
 from tests import real_servers
 from tests.sources.certificates import Authority, Pair
+from tests.sources.stores.configured import consul_at, etcd_at
 from tests.sources.wire import always, hang, response, serve
 
 asynchronous = pytest.mark.asyncio
@@ -34,13 +35,13 @@ DOCS = Path(__file__).parents[2] / "docs" / "stores.md"
 STORES = Path(refusals.__file__).parent
 
 
-async def consul_read(settings: ConsulSettings, used: tuple[str, ...] = ()) -> RawStore:
+async def consul_read(settings: Consul, used: tuple[str, ...] = ()) -> RawStore:
     async with Fetcher(PATIENT) as fetcher:
-        return await read_consul(fetcher, settings, None, used)
+        return await read_consul(fetcher, settings, used=used)
 
 
-async def etcd_read(settings: EtcdSettings) -> RawStore:
-    async with Fetcher(PATIENT) as fetcher:
+async def etcd_read(settings: Etcd, fetch: FetchSettings = PATIENT) -> RawStore:
+    async with Fetcher(fetch) as fetcher:
         return await read_etcd(fetcher, settings)
 
 
@@ -94,7 +95,7 @@ async def test_what_a_real_consul_refuses_with_is_told_by_its_cause(
         if name != "missing-file":
             file.write_text(secret)
         dc = "dc9" if name == "datacenter" else ""
-        settings = ConsulSettings(guarded.url, RINGS, token_file=file, datacenter=dc)
+        settings = consul_at(guarded.url, RINGS, token_file=file, datacenter=dc)
         got = await consul_read(settings, ("collectors/ring", "collectors/compactor", "elsewhere/ring"))
         said[name] = got.detail
         assert (got.outcome is Outcome.OK) == (not says), got
@@ -109,7 +110,7 @@ async def test_a_token_for_a_policy_that_hides_a_key_not_in_use_reads_all_that_i
 ) -> None:
     file = tmp_path / "token"
     file.write_text(token(guarded, "unused-hidden", TOKENS["hidden-key"])["SecretID"])
-    got = await consul_read(ConsulSettings(guarded.url, RINGS, token_file=file), ("collectors/ring",))
+    got = await consul_read(consul_at(guarded.url, RINGS, token_file=file), ("collectors/ring",))
     assert (got.outcome, set(got.values)) == (Outcome.OK, {"collectors/ring", "rulers/ring"})
 
 
@@ -118,7 +119,7 @@ async def test_a_token_for_a_policy_that_hides_a_key_not_in_use_reads_all_that_i
 async def test_the_index_of_a_real_consul_never_goes_back_until_it_is_another_one(tmp_path: Path) -> None:
     seen = []
     with real_servers.consul(tmp_path / "one") as server:
-        settings = ConsulSettings(server.url, RINGS)
+        settings = consul_at(server.url, RINGS)
         for change in (
             ("PUT", "collectors/a"),
             ("PUT", "rulers/b"),
@@ -130,7 +131,7 @@ async def test_the_index_of_a_real_consul_never_goes_back_until_it_is_another_on
             )
             seen.append((await consul_read(settings)).revision)
     with real_servers.consul(tmp_path / "two") as server:
-        another = (await consul_read(ConsulSettings(server.url, RINGS))).revision
+        another = (await consul_read(consul_at(server.url, RINGS))).revision
     assert seen == sorted(seen)
     assert len(set(seen)) == 3
     assert 0 < another < seen[0] + 5
@@ -145,15 +146,15 @@ def put(server: real_servers.Server, path: str, body: object, **more: Any) -> No
 async def test_what_a_real_etcd_refuses_with_is_told_by_its_cause(tmp_path: Path) -> None:
     with real_servers.etcd(tmp_path) as server:
         urls = (server.url,)
-        off = await etcd_read(EtcdSettings(urls, RINGS, "reader", "s3cret"))
+        off = await etcd_read(etcd_at(urls, RINGS, "reader", "s3cret"))
         real_servers.demand_login(server.url)
         said = {
-            "none": EtcdSettings(urls, RINGS),
-            "wrong": EtcdSettings(urls, RINGS, "reader", "wrong"),
-            "unknown": EtcdSettings(urls, RINGS, "other", "s3cret"),
-            "part": EtcdSettings(urls, (*RINGS, "ha-tracker/"), "reader", "s3cret"),
-            "whole": EtcdSettings(urls, ("collectors/",), "reader", "s3cret"),
-            "two": EtcdSettings((*urls, "http://127.0.0.1:9"), RINGS, "reader", "wrong"),
+            "none": etcd_at(urls, RINGS),
+            "wrong": etcd_at(urls, RINGS, "reader", "wrong"),
+            "unknown": etcd_at(urls, RINGS, "other", "s3cret"),
+            "part": etcd_at(urls, (*RINGS, "ha-tracker/"), "reader", "s3cret"),
+            "whole": etcd_at(urls, ("collectors/",), "reader", "s3cret"),
+            "two": etcd_at((*urls, "http://127.0.0.1:9"), RINGS, "reader", "wrong"),
         }
         got = {name: (await etcd_read(settings)).detail for name, settings in said.items()}
     host = server.url.removeprefix("http://")
@@ -191,7 +192,7 @@ async def test_a_session_survives_a_change_of_roles_in_a_real_etcd(session: str,
     flags = jwt_flags(tmp_path) if session == "jwt" else ()
     with real_servers.etcd(tmp_path, *flags) as server:
         real_servers.demand_login(server.url)
-        settings = EtcdSettings((server.url,), ("collectors/",), "reader", "s3cret")
+        settings = etcd_at((server.url,), ("collectors/",), "reader", "s3cret")
         async with Fetcher(PATIENT) as fetcher:
             before = await read_etcd(fetcher, settings)
             login = real_servers.call(
@@ -215,18 +216,17 @@ async def test_a_session_survives_a_change_of_roles_in_a_real_etcd(session: str,
 async def test_a_session_that_no_login_mends_is_told_of_and_not_repeated(text: str, status: str) -> None:
     body = json.dumps({"error": text, "code": 2, "message": text}).encode()
     async with serve(always(response(body, status))) as target:
-        got = await etcd_read(EtcdSettings((target.url,), RINGS, "reader", "s3cret"))
+        got = await etcd_read(etcd_at((target.url,), RINGS, "reader", "s3cret"))
     assert (got.outcome, got.reason) == (Outcome.FAILED, Reason.DENIED)
     assert "session" in got.detail
 
 
-def access(authority: Authority, own: Pair | None) -> TargetAccess:
-    config = TlsConfig(
+def tls(authority: Authority, own: Pair | None) -> TlsConfig:
+    return TlsConfig(
         ca_file=str(authority.file),
         cert_file=str(own.cert) if own else None,
         key_file=str(own.key) if own else None,
     )
-    return TargetAccess(ssl=make_context(config))
 
 
 @pytest.mark.real
@@ -237,21 +237,16 @@ async def test_client_certificates_towards_a_real_etcd(tmp_path: Path) -> None:
     expired = ours.sign("expired", expired=True)
     flags = (f"--cert-file={pair.cert}", f"--key-file={pair.key}", "--client-cert-auth")
     flags = (*flags, f"--trusted-ca-file={ours.file}")
-    ways = {"mine": access(ours, mine), "none": access(ours, None), "stranger": access(ours, stranger)}
-    ways["expired"] = access(ours, expired)
-    context = ways["mine"].ssl
-    assert not isinstance(context, bool)
+    ways = {"mine": tls(ours, mine), "none": tls(ours, None), "stranger": tls(ours, stranger)}
+    ways["expired"] = tls(ours, expired)
+    contexts = {way: make_context(config) for way, config in ways.items()}
+    context = contexts["mine"]
 
     async def read(way: str, username: str = "") -> str:
-        settings = EtcdSettings(
-            (server.url,),
-            ("collectors/",),
-            username,
-            "s3cret",
-            access=lambda _: ways[way],
-            certificate=way != "none",
-        )
-        return (await etcd_read(settings)).detail
+        client = {"http_client": HttpClient(tls_config=ways[way])}
+        settings = etcd_at((server.url,), ("collectors/",), username, "s3cret").model_copy(update=client)
+        reached = TargetAccess(ssl=contexts[way])
+        return (await etcd_read(settings, FetchSettings(timeout=20, for_target=lambda _: reached))).detail
 
     with real_servers.etcd(tmp_path, *flags, context=context) as server:
         said = {way: await read(way) for way in ways}
@@ -293,9 +288,9 @@ async def test_a_text_is_translated_and_an_unknown_one_is_not_passed_on(
 ) -> None:
     async with serve(always(response(body, "500 Internal Server Error"))) as target:
         got = await (
-            consul_read(ConsulSettings(target.url, RINGS))
+            consul_read(consul_at(target.url, RINGS))
             if kind == "consul"
-            else etcd_read(EtcdSettings((target.url,), RINGS))
+            else etcd_read(etcd_at((target.url,), RINGS))
         )
     assert words.partition("{")[0] in got.detail
     assert "secret" not in got.detail
@@ -323,8 +318,8 @@ async def test_a_store_that_does_not_answer_in_its_part_of_a_cycle_is_told_so(ki
     async with serve(hang) as target, Fetcher(PATIENT) as fetcher:
         soon = asyncio.get_running_loop().time()
         got = await (
-            read_consul(fetcher, ConsulSettings(target.url, RINGS), soon)
+            read_consul(fetcher, consul_at(target.url, RINGS), deadline=soon)
             if kind == "consul"
-            else read_etcd(fetcher, EtcdSettings((target.url,), RINGS), soon)
+            else read_etcd(fetcher, etcd_at((target.url,), RINGS), deadline=soon)
         )
     assert (got.outcome, got.reason, got.detail) == (Outcome.FAILED, Reason.DEADLINE, TOO_SLOW)

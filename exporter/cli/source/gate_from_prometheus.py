@@ -32,7 +32,7 @@ from exporter.model.migration import RINGS
 from exporter.model.pages import Outcome, Phase
 from exporter.sources.access.request_settings import ClientAccess
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
-from exporter.sources.prometheus_query import PrometheusSettings, query
+from exporter.sources.prometheus_query import query
 
 MAX_AGE = 180.0  # seconds, of an exporter without a metric for its interval
 LATE = 60.0  # seconds: a scrape a minute, and as much by which Mimir evaluates rules late
@@ -76,9 +76,7 @@ async def joined_from(args: argparse.Namespace) -> AsyncIterator[Joined]:
     await access.refresh()
     settings = FetchSettings(timeout=client.timeout, for_target=lambda target: access.to(target.url))
     async with Fetcher(settings) as fetcher:
-        yield Joined(
-            fetcher, PrometheusSettings(args.prometheus.rstrip("/")), args.selector.strip().strip("{}")
-        )
+        yield Joined(fetcher, args.prometheus.rstrip("/"), args.selector.strip().strip("{}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +104,11 @@ class Joined:
 
     interval = 15.0
 
-    def __init__(self, fetcher: Fetcher, settings: PrometheusSettings, selector: str) -> None:
+    def __init__(self, fetcher: Fetcher, url: str, selector: str) -> None:
         self.at = 0.0
         self.soaks = False
         self._fetcher = fetcher
-        self._settings = settings
+        self._url = url
         self._selector = selector
 
     async def steps(self, wanted: str) -> tuple[StepOut, ...]:
@@ -137,7 +135,7 @@ class Joined:
             f"{self._series(c.NEXT_STEP.name, one)} == 1",
         )
         samples = StepSamples(*await self._ask_all(questions))
-        _one_fleet(samples.checks, shown_url(self._settings.url))
+        _one_fleet(samples.checks, shown_url(self._url))
         self.at, self.soaks = _only(samples.now) - _oldest(samples), bool(samples.held)
         return tuple(step_of(name, one, _only_of(samples, one)) for one in _chosen(name, migration, samples))
 
@@ -153,8 +151,8 @@ class Joined:
         return f"{name}{{{','.join(part for part in (*matchers, self._selector) if part)}}}"
 
     async def _ask(self, expr: str) -> Vector:
-        answer = await query(self._fetcher, self._settings, expr)
-        url = shown_url(self._settings.url)
+        answer = await query(self._fetcher, self._url, expr)
+        url = shown_url(self._url)
         try:
             found = decode_vector(answer.body) if answer.body else ()
         except DecodeError as error:

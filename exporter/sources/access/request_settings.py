@@ -28,7 +28,7 @@ Authentication = Callable[[], str]
 
 
 class ClientAccess:
-    """One `http_client`. For a store: `Call(…, access=client.to(url))`."""
+    """One `http_client`."""
 
     def __init__(self, client: HttpClient, clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
@@ -102,34 +102,24 @@ class Access:
 
         This one stays as it is, so that requests under way never get another entry's credentials.
         """
-        other = Access({}, self._clock)
-        other._settings = dict(settings)
-        equal = {key for key, client in settings.items() if self._settings.get(key) == client}
-        other._clients = {
-            key: self._clients[key] if key in equal else ClientAccess(client, self._clock)
-            for key, client in settings.items()
-        }
+        other = Access(settings, self._clock)
+        for key, client in settings.items():
+            if self._settings.get(key) == client:
+                other._clients[key] = self._clients[key]
         return other
-
-    def replace(self, settings: Mapping[str, HttpClient]) -> None:
-        """Take another configuration in place."""
-        other = self.replaced(settings)
-        self._settings, self._clients = other._settings, other._clients
 
     async def refresh(self) -> None:
         """Fetch the tokens that run out, all at once. Call it before each cycle; it never raises."""
         await asyncio.gather(*(client.refresh() for client in self._clients.values()))
 
     def for_target(self, target: Target) -> TargetAccess:
-        """The hook of `FetchSettings`. A target of a removed configuration is not requested."""
-        return self.to(target.http, target.url)
-
-    def to(self, key: str, url: str) -> TargetAccess:
-        """How a URL is reached with the settings of this key: `stores.consul` for that store."""
-        client = self._clients.get(key)
+        """The hook of `FetchSettings`: how a target is reached with the settings of its key. A target of a
+        removed configuration is not requested.
+        """
+        client = self._clients.get(target.http)
         if client is None:
             raise FetchError(Reason.DENIED, "its HTTP settings were removed by the reload")
-        return client.to(url)
+        return client.to(target.url)
 
 
 def _basic(given: BasicAuth, clock: Callable[[], float]) -> Authentication:

@@ -81,7 +81,6 @@ class FetchSettings:
     per_target: int = 4
     follow_redirects: bool = True
     ring_pages: frozenset[str] = frozenset()  # paths named in the configuration, for `allow.is_ring_page`
-    headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
     for_target: Access = _plain_access
 
 
@@ -94,7 +93,6 @@ class Call:
     method: str = "GET"
     headers: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
     body: bytes | None = field(default=None, repr=False)
-    access: Access | None = None  # instead of the settings' hook
     index_header: str = ""  # a header with a number that the answer is to keep
     hiding_header: str = ""  # an answer with this header set to "true" is incomplete
     page: str = ""  # the label it is counted under, where that is not its path
@@ -205,7 +203,7 @@ class Fetcher:
         try:
             async with left, self._places.place(call.target.url) as place:
                 asked_at, started, limit = self._clock(), time.monotonic(), self._settings.timeout
-                access = _access(call.access or self._settings.for_target, call.target)
+                access = _access(self._settings.for_target, call.target)
                 limit = _given(access.timeout, limit)
                 _end_by(left, asyncio.get_running_loop().time() + limit)
                 answer = await self._follow(call, access, place, reply)
@@ -268,7 +266,7 @@ class Fetcher:
             call.method,
             url,
             data=call.body,
-            headers=_together(self._settings.headers, access.headers, call.headers),
+            headers=_together(access.headers, call.headers),
             allow_redirects=False,
             ssl=access.ssl,
             server_hostname=access.server_hostname,

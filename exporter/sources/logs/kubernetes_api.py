@@ -20,9 +20,10 @@ import aiohttp
 
 from exporter.errors import FetchError
 from exporter.log import logger
-from exporter.model.pages import Outcome, Reason
-from exporter.sources.http.failures import WIRE_ERRORS, failure_of
+from exporter.model.pages import Outcome
+from exporter.sources.http.failures import WIRE_ERRORS, failure_of, status_error
 from exporter.sources.logs.line_scan import scan
+from exporter.sources.logs.source import Count, LogSource, Take
 
 PAGE = "pod logs"
 LOOK_BACK = 300  # seconds before the start that the first reading covers
@@ -35,8 +36,6 @@ CHUNK = 1024 * 1024
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z ")
 
 log = logger("kvmigration.pods")
-Take = Callable[[str, bytes], None]
-Counts = tuple[tuple[str, str, int], ...]
 Connect = Callable[[], AbstractAsyncContextManager[tuple[Any, str]]]
 
 
@@ -72,7 +71,7 @@ class _Piece:
         self.rest, self.within = buffer[found.consumed :], found.within
 
 
-class PodLogSource:
+class PodLogSource(LogSource):
     """One `kubernetes` entry of `rejections`. `pods` returns the containers, `connects` an API client."""
 
     kind = "kubernetes"
@@ -82,7 +81,7 @@ class PodLogSource:
         connects: Sequence[Connect],
         pods: Callable[[], Iterable[Pod]],
         word: bytes,
-        count: Callable[[str, str], None],
+        count: Count,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._connects, self._pods, self._word, self._count = connects, pods, word, count
@@ -91,16 +90,6 @@ class PodLogSource:
         self._newest: dict[Pod, str] = {}  # the stamp of the newest line that was read
         self._places = asyncio.Semaphore(AT_ONCE)
         self._failing = ""
-
-    async def recall(self) -> Counts:
-        """Nothing is kept: the API keeps the lines."""
-        return ()
-
-    async def remember(self, counts: Counts) -> None:
-        """Nothing is kept."""
-
-    async def close(self) -> None:
-        """Nothing to close: each reading has its own connection."""
 
     async def look(self, take: Take, deadline: float) -> None:
         """Pass on the lines that came since the last reading."""
@@ -151,8 +140,7 @@ class PodLogSource:
             if answer.status in {400, 404}:
                 return None
             if answer.status != 200:
-                denied = answer.status in {401, 403}
-                raise FetchError(Reason.DENIED if denied else Reason.STATUS, f"status {answer.status}")
+                raise status_error(answer.status)
             piece = _Piece()
             while piece.read < MAX_BYTES and (chunk := await answer.content.read(CHUNK)):
                 piece.feed(chunk, self._word)

@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from exporter.config import shown_url
+from exporter.config import Loki, shown_url
 from exporter.errors import DecodeError
 from exporter.log import logger
 from exporter.model.pages import Answer, Outcome, Target
 from exporter.sources.http import allow_list
-from exporter.sources.http.fetcher import Access, Call, Fetcher
+from exporter.sources.http.fetcher import Call, Fetcher
+from exporter.sources.logs.source import LogSource, Take
 
 PATH = "/loki/api/v1/query_range"
 FILTER = ' |= "with unacceptable label "'
@@ -35,18 +36,6 @@ NANO = 1_000_000_000
 MAX_PROCESS = 200
 
 log = logger("kvmigration.loki")
-Take = Callable[[str, bytes], None]
-Counts = tuple[tuple[str, str, int], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LokiSettings:
-    """One `loki` entry of `rejections`."""
-
-    url: str
-    query: str
-    access: Access
-    tenant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,34 +60,25 @@ class _Position:
     failing: str = ""  # the last message
 
 
-class LokiSource:
-    """Queries once a reading, more often while answers are full. `clock` is unix seconds."""
+class LokiSource(LogSource):
+    """Queries once a reading, more often while answers are full. `http` is the key of its HTTP settings,
+    `clock` is unix seconds.
+    """
 
     kind = "loki"
 
     def __init__(
-        self, fetcher: Fetcher, settings: LokiSettings, clock: Callable[[], float] = time.time
+        self, fetcher: Fetcher, entry: Loki, http: str, clock: Callable[[], float] = time.time
     ) -> None:
-        self._fetcher = fetcher
-        self.settings = settings
-        self._clock = clock
+        self._fetcher, self._entry, self._clock = fetcher, entry, clock
+        self._target = Target("loki", entry.url, http=http)
         self._at = _Position(int((clock() - LOOK_BACK) * NANO))
 
-    def renewed(self, fetcher: Fetcher, settings: LokiSettings) -> LokiSource:
-        """The same query through another fetcher and access, from the position of this one."""
-        other = LokiSource(fetcher, settings, self._clock)
+    def renewed(self, fetcher: Fetcher) -> LokiSource:
+        """The same query through another fetcher, from the position of this one."""
+        other = LokiSource(fetcher, self._entry, self._target.http, self._clock)
         other._at = self._at  # shared: this one may be reading
         return other
-
-    async def recall(self) -> Counts:
-        """Nothing is kept: Loki keeps the lines."""
-        return ()
-
-    async def remember(self, counts: Counts) -> None:
-        """Nothing is kept."""
-
-    async def close(self) -> None:
-        """There is nothing to let go of."""
 
     async def look(self, take: Take, deadline: float) -> None:
         """Pass on the lines that came since the last reading. A failed query is repeated next time."""
@@ -117,9 +97,8 @@ class LokiSource:
             self._give(lines, end, take)
 
     async def _ask(self, start: int, end: int, deadline: float) -> Answer:
-        settings = self.settings
         query = {
-            "query": settings.query + FILTER,
+            "query": self._entry.query + FILTER,
             "start": str(start),
             "end": str(end),
             "limit": str(LIMIT),
@@ -127,10 +106,9 @@ class LokiSource:
         }
         path = f"{PATH}?{'&'.join(f'{key}={allow_list.encoded(value)}' for key, value in query.items())}"
         headers = {"Accept": "application/json"}
-        if settings.tenant:
-            headers["X-Scope-OrgID"] = settings.tenant
-        target = Target("loki", settings.url)
-        call = Call(target, path, headers=headers, access=settings.access, page=PATH)
+        if self._entry.tenant:
+            headers["X-Scope-OrgID"] = self._entry.tenant
+        call = Call(self._target, path, headers=headers, page=PATH)
         return await self._fetcher.log_call(call, deadline=deadline)
 
     def _give(self, lines: list[tuple[Line, str]], end: int, take: Take) -> None:
@@ -154,7 +132,7 @@ class LokiSource:
 
     def _failed(self, words: str) -> None:
         if words != self._at.failing:
-            log.warning("Loki cannot be read", url=shown_url(self.settings.url), err=words)
+            log.warning("Loki cannot be read", url=shown_url(self._entry.url), err=words)
         self._at.failing = words
 
 

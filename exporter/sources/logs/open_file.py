@@ -11,25 +11,33 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from exporter.sources.logs.line_scan import scan
 
 CHUNK = 1024 * 1024
 MARK = 1024  # bytes before the position that the mark covers
 
-Take = Callable[[bytes], None]
 Key = tuple[int, int]  # device and inode
+Number = Annotated[int, Meta(ge=0)]
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True):
     """How far a file was read: `mark` is the digest of the bytes before `offset`."""
 
     path: str
-    key: Key
-    offset: int
+    device: int
+    inode: int
+    offset: Number
     within: bool
-    mark: str
+    mark: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?\Z")]
+
+    @property
+    def key(self) -> Key:
+        """What identifies the file."""
+        return self.device, self.inode
 
 
 @dataclass(slots=True)
@@ -49,7 +57,7 @@ class Followed:
 
     def position(self) -> Position:
         """Where it stands."""
-        return Position(self.path, self.key, self.offset, self.within, self.mark)
+        return Position(self.path, *self.key, self.offset, self.within, self.mark)
 
     def start(self, offset: int, *, within: bool) -> None:
         """Go on from here."""
@@ -75,7 +83,7 @@ class Followed:
             self.start(0, within=False)
         return not self.idle and status.st_size > self.offset
 
-    def read(self, word: bytes, take: Take, *, last: bool = False) -> tuple[int, bool]:
+    def read(self, word: bytes, take: Callable[[bytes], None], *, last: bool = False) -> tuple[int, bool]:
         """Read one chunk and give its lines away; returns the bytes read and whether there are more."""
         buffer = os.pread(self.descriptor, CHUNK, self.offset)
         found = scan(buffer, word, within=self.within, last=last)

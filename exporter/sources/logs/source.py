@@ -1,46 +1,29 @@
-"""Log files as a source of lines: the blocking work in a thread, one reading at a time."""
+"""A source of log lines: files, pods, Loki."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
-from exporter.sources.logs.positions import Counts
-from exporter.sources.logs.tail import LogFiles
-
-PAGE = "log files"  # the name that counts these readings beside the fetches of pages
-Take = Callable[[str, bytes], None]
-Count = Callable[[str, str], None]
+Take = Callable[[str, bytes], None]  # a process and a line; may be called from a thread
+Count = Callable[[str, str], None]  # a page and an outcome: how a reading ended
+Counts = tuple[tuple[str, str, int], ...]  # by process and label
 
 
-class FileSource:
-    """One `file` entry of `rejections`. `count(page, outcome)` is called after each reading."""
+class LogSource:
+    """Where lines come from. No method raises."""
 
-    kind = "file"
-
-    def __init__(self, files: LogFiles, count: Count) -> None:
-        self._files = files
-        self._count = count
-        self._busy = asyncio.Lock()
+    kind: str
 
     async def recall(self) -> Counts:
-        """Counts of an earlier run, where a state file has them."""
-        async with self._busy:
-            return await asyncio.to_thread(self._files.recall)
+        """Counts by (process, label) from an earlier run; none where another server keeps the lines."""
+        return ()
 
     async def look(self, take: Take, deadline: float) -> None:
-        """Pass on the lines that came since the last reading. `LogFiles` bounds one reading."""
-        async with self._busy:
-            look = await asyncio.to_thread(self._files.look, take)
-        self._count(PAGE, look.outcome.value)
+        """Pass on every line that came since the last call; `deadline` is a time of the running loop."""
+        raise NotImplementedError
 
     async def remember(self, counts: Counts) -> None:
-        """Write the state file, if there is one."""
-        async with self._busy:
-            await asyncio.to_thread(self._files.remember, counts)
+        """Keep the counts together with the position."""
 
     async def close(self) -> None:
-        """End the running reading, then close the files."""
-        self._files.stopped = True
-        async with self._busy:
-            self._files.close()
+        """Let go of files and connections."""

@@ -3,7 +3,7 @@
 ::
 
     tail = LogFiles(("/var/log/pods/mimir_*/*/*.log",), b"unacceptable label", state_file=None)
-    state = tail.recall()                      # counts of an earlier run
+    counts = tail.recall()                     # of an earlier run
     look = tail.look(take)                     # take(process, line), from a thread
     tail.remember(counts)
     tail.close()
@@ -14,6 +14,7 @@ Reading begins at the kept position, else at the beginning of the file. Of older
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -21,12 +22,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from exporter.log import logger
 from exporter.model.pages import Outcome
-from exporter.sources.logs import file_patterns, positions
-from exporter.sources.logs.open_file import Followed, Key, Position, open_file
-from exporter.sources.logs.positions import Counts, State
+from exporter.sources import state_file
+from exporter.sources.logs import file_patterns
+from exporter.sources.logs.open_file import Followed, Key, Number, Position, open_file
+from exporter.sources.logs.source import Count, Counts, LogSource, Take
 from exporter.sources.state_file import BrokenStateError, words
 
 FIRST_SIGHT = 16 * 1024 * 1024
@@ -34,8 +39,31 @@ BUDGET = 256 * 1024 * 1024  # bytes of one reading, of all files together
 SECONDS = 3.0  # of one reading at most
 PATIENCE = 2  # readings without a name and without growth before a file is closed
 
+PAGE = "log files"  # the name that counts these readings beside the fetches of pages
+VERSION = 1  # of the state file
+
 log = logger("kvmigration.logs")
-Take = Callable[[str, bytes], None]
+Text = Annotated[str, Meta(max_length=2048)]
+
+
+class State(Struct, frozen=True):
+    """Where log files were read to, and counts by (process, label): what a state file has.
+
+    ::
+
+        {"version": 1,
+         "files": [{"path": "/var/log/…/0.log", "device": 1, "inode": 2, "offset": 900, "within": false,
+                    "mark": "9f…"}],
+         "counts": [["mimir-ingester-0", "other", 7]]}
+
+    Counts stand beside the positions, written together, so that a counter goes on where it was.
+    """
+
+    files: tuple[Position, ...]
+    counts: tuple[tuple[Text, Text, Number], ...]
+
+
+EMPTY = State((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +88,18 @@ class LogFiles:
     _kept: list[Position] = field(default_factory=list)
     _started: bool = False
     _logged: set[str] = field(default_factory=set)
-    _written: State = field(default_factory=State)
+    _written: State = EMPTY
 
     def recall(self) -> Counts:
         """Read the state file; returns the counts in it. A broken one costs a warning. Never raises."""
         if self.state_file is None:
             return ()
         try:
-            state = positions.load(self.state_file) or State()
+            state = state_file.load(self.state_file, VERSION, State) or EMPTY
         except (OSError, BrokenStateError) as error:
             self._warn("state", f"state file {self.state_file} is not used: {words(error)}")
             return ()
-        self._kept, self._written = list(state.positions), state
+        self._kept, self._written = list(state.files), state
         return state.counts
 
     def remember(self, counts: Counts) -> None:
@@ -83,7 +111,7 @@ class LogFiles:
         if state == self._written:
             return
         try:
-            positions.save(self.state_file, state)
+            state_file.save(self.state_file, VERSION, state)
         except OSError as error:
             self._warn("save", f"state file {self.state_file} is not written: {words(error)}")
             return
@@ -201,6 +229,41 @@ class LogFiles:
         if what not in self._logged and len(self._logged) < 10 * file_patterns.MAX_FILES:
             self._logged.add(what)
             log.warning(text)
+
+
+class FileSource(LogSource):
+    """One `file` entry of `rejections`: the blocking work in a thread, one reading at a time. `count` is
+    called after each reading.
+    """
+
+    kind = "file"
+
+    def __init__(self, files: LogFiles, count: Count) -> None:
+        self._files = files
+        self._count = count
+        self._busy = asyncio.Lock()
+
+    async def recall(self) -> Counts:
+        """Counts of an earlier run, where a state file has them."""
+        async with self._busy:
+            return await asyncio.to_thread(self._files.recall)
+
+    async def look(self, take: Take, deadline: float) -> None:
+        """Pass on the lines that came since the last reading. `LogFiles` bounds one reading."""
+        async with self._busy:
+            look = await asyncio.to_thread(self._files.look, take)
+        self._count(PAGE, look.outcome.value)
+
+    async def remember(self, counts: Counts) -> None:
+        """Write the state file, if there is one."""
+        async with self._busy:
+            await asyncio.to_thread(self._files.remember, counts)
+
+    async def close(self) -> None:
+        """End the running reading, then close the files."""
+        self._files.stopped = True
+        async with self._busy:
+            self._files.close()
 
 
 def _directory(path: str) -> str:

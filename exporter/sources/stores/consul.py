@@ -8,17 +8,17 @@ These are the keys in use that the list lacks. A store without any key must be a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from exporter.config import Consul
 from exporter.errors import FetchError
 from exporter.model.pages import Answer, Outcome, Reason, Target
 from exporter.model.stores import Decode, StoreRead
 from exporter.sources.http import allow_list
-from exporter.sources.http.fetcher import Access, Call, Fetcher
+from exporter.sources.http.fetcher import Call, Fetcher
 from exporter.sources.stores import refusals
 from exporter.sources.stores.bounded_entries import MAX_KEYS, Collected, as_it_is
 from exporter.sources.stores.refusals import at_once, failure
@@ -27,20 +27,6 @@ KIND = "consul"
 MAX_USED = 200  # keys that are requested singly
 _FILTERED = "X-Consul-Results-Filtered-By-ACLs"  # Consul 1.12 and later
 _INDEX = "X-Consul-Index"
-
-
-@dataclass(frozen=True, slots=True)
-class ConsulSettings:
-    """Where Consul is. `token_file` is read at every cycle; `access` replaces the fetcher's own hook;
-    `certificate` is true if one of our own is configured.
-    """
-
-    url: str
-    prefixes: tuple[str, ...]
-    token_file: Path | None = None
-    datacenter: str = ""
-    access: Access | None = None
-    certificate: bool = False
 
 
 class _Entry(msgspec.Struct):
@@ -54,17 +40,19 @@ class _Entry(msgspec.Struct):
 _DECODER = msgspec.json.Decoder(list[_Entry])
 
 
-async def read_consul(
+async def read_consul(  # noqa: PLR0913 - the store, and the bounds of its reading
     fetcher: Fetcher,
-    store: ConsulSettings,
+    store: Consul,
     deadline: float | None = None,
     used: Iterable[str] = (),
     decode: Decode = as_it_is,
+    *,
+    http: str = "",
 ) -> StoreRead[Any]:
-    """All keys below the prefixes, or a failure of all. `deadline` is a time of the running loop, `used` the
-    keys that processes use.
+    """All keys below the prefixes, or a failure of all. `http` is the key of its HTTP settings, `deadline` a
+    time of the running loop, `used` the keys that processes use. `token_file` is read every time.
     """
-    reader = _Reader(fetcher, store, deadline, decode)
+    reader = _Reader(fetcher, store, http, deadline, decode)
     try:
         return await reader.read(used)
     except FetchError as error:
@@ -75,10 +63,10 @@ class _Reader:
     """One reading of the store; its methods raise `FetchError`."""
 
     def __init__(
-        self, fetcher: Fetcher, store: ConsulSettings, deadline: float | None, decode: Decode
+        self, fetcher: Fetcher, store: Consul, http: str, deadline: float | None, decode: Decode
     ) -> None:
         self._fetcher, self._store, self._deadline = fetcher, store, deadline
-        self._target = Target(KIND, store.url.rstrip("/"), source="store")
+        self._target = Target(KIND, store.url.rstrip("/"), source="store", http=http)
         self._headers: dict[str, str] = {}
         self._revision = 0
         self.found = Collected(decode)
@@ -145,7 +133,6 @@ class _Reader:
             self._target,
             path,
             headers=self._headers,
-            access=self._store.access,
             page=KIND,
             index_header=_INDEX,
             hiding_header=_FILTERED,
@@ -164,7 +151,7 @@ class _Reader:
         names = {"prefix": prefix, "datacenter": store.datacenter or "(its own)", "url": store.url}
         return names | {
             "token": "set" if self._headers else "",
-            "certificate": "set" if store.certificate else "",
+            "certificate": store.http_client.tls_config.cert_file or "",
         }
 
     def _path(self, prefix: str, *, recurse: bool) -> str:
@@ -182,10 +169,10 @@ def _entries(body: bytes) -> list[_Entry]:
         raise FetchError(Reason.DECODE, "the answer is not Consul's list of keys") from None
 
 
-def _token(store: ConsulSettings) -> str:
+def _token(store: Consul) -> str:
     if store.token_file is None:
         return ""
     try:
-        return store.token_file.read_text("utf-8").strip()
+        return Path(store.token_file).read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError):
         raise FetchError(Reason.DENIED, "token_file could not be read") from None

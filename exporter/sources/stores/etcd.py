@@ -14,9 +14,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from exporter.config import Etcd
 from exporter.errors import FetchError
 from exporter.model.listed import grouped
-from exporter.model.pages import Reason
+from exporter.model.pages import Reason, Target
 from exporter.model.stores import Decode, StoreRead
 from exporter.sources.http.failures import plain
 from exporter.sources.http.fetcher import Fetcher
@@ -24,7 +25,6 @@ from exporter.sources.stores.bounded_entries import Collected, as_it_is
 from exporter.sources.stores.etcd_endpoint import (
     KIND,
     Endpoint,
-    EtcdSettings,
     Header,
     KeyValue,
     Range,
@@ -43,20 +43,29 @@ _SESSIONS: WeakKeyDictionary[Fetcher, dict[tuple[tuple[str, ...], str], Sessions
 
 async def read_etcd(
     fetcher: Fetcher,
-    store: EtcdSettings,
+    store: Etcd,
     deadline: float | None = None,
     _used: Iterable[str] = (),
     decode: Decode = as_it_is,
+    *,
+    http: str = "",
 ) -> StoreRead[Any]:
     """All keys below the prefixes, from the first endpoint that gives all of them, or a failure of all.
     Endpoints of different clusters, now or at their last answer, are a failure too. Sessions are kept as long
-    as the fetcher.
+    as the fetcher. `http` is the key of the store's HTTP settings.
     """
     if not store.urls:
         return Collected().failed(KIND, FetchError(Reason.REFUSED, "no endpoint is configured"))
     sessions = _SESSIONS.setdefault(fetcher, {}).setdefault((store.urls, store.username), {})
     endpoints = [
-        Endpoint(fetcher, store, url, sessions.setdefault(url, Session()), deadline) for url in store.urls
+        Endpoint(
+            fetcher,
+            store,
+            Target(KIND, url.rstrip("/"), source="store", http=http),
+            sessions.setdefault(url, Session()),
+            deadline,
+        )
+        for url in store.urls
     ]
     read = await _from_one_of(endpoints, store, decode)
     several = _clusters(endpoints)
@@ -67,9 +76,7 @@ async def read_etcd(
     return read if isinstance(read, StoreRead) else _failed(endpoints, read)
 
 
-async def _from_one_of(
-    endpoints: list[Endpoint], store: EtcdSettings, decode: Decode
-) -> StoreRead[Any] | FetchError:
+async def _from_one_of(endpoints: list[Endpoint], store: Etcd, decode: Decode) -> StoreRead[Any] | FetchError:
     """The content from the endpoint that returns its revision first, else from the next one."""
     if not all(store.prefixes):
         return FetchError(Reason.FORBIDDEN, "only a configured prefix is read, never everything")
@@ -118,9 +125,7 @@ async def _answered(
                 errors[_host(tasks[task])] = error
 
 
-async def _complete(
-    endpoint: Endpoint, store: EtcdSettings, header: Header, decode: Decode
-) -> StoreRead[Any]:
+async def _complete(endpoint: Endpoint, store: Etcd, header: Header, decode: Decode) -> StoreRead[Any]:
     """Every prefix at one revision. Where that revision is compacted meanwhile, once more at a new one."""
     for again in (True, False):
         found = Collected(decode)
@@ -208,6 +213,3 @@ def _failed(endpoints: list[Endpoint], error: FetchError) -> StoreRead[Any]:
 
 def _host(endpoint: Endpoint) -> str:
     return endpoint.url.partition("://")[2]
-
-
-__all__ = ["KIND", "EtcdSettings", "read_etcd"]

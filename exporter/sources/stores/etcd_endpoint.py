@@ -11,28 +11,14 @@ from typing import TypeVar
 
 import msgspec
 
+from exporter.config import Etcd
 from exporter.errors import FetchError
 from exporter.model.pages import Answer, Outcome, Reason, Target
-from exporter.sources.http.fetcher import Access, Call, Fetcher
+from exporter.sources.http.fetcher import Call, Fetcher
 from exporter.sources.stores.refusals import ETCD, OLD_SESSION, Refusal, failure, known
 
 KIND = "etcd"
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class EtcdSettings:
-    """Where etcd is. `password_file` is read at every login; `access` replaces the fetcher's own hook;
-    `certificate` is true if one of our own is configured.
-    """
-
-    urls: tuple[str, ...]
-    prefixes: tuple[str, ...]
-    username: str = ""
-    password: str = field(default="", repr=False)
-    password_file: Path | None = None
-    access: Access | None = None
-    certificate: bool = False
 
 
 @dataclass(slots=True)
@@ -80,11 +66,11 @@ class Endpoint:
     """One endpoint in one cycle; its methods raise `FetchError`."""
 
     def __init__(
-        self, fetcher: Fetcher, store: EtcdSettings, url: str, session: Session, deadline: float | None
+        self, fetcher: Fetcher, store: Etcd, target: Target, session: Session, deadline: float | None
     ) -> None:
         self.session, self._store, self._fetcher, self._deadline = session, store, fetcher, deadline
-        self.url = url.rstrip("/")
-        self._target = Target(KIND, self.url, source="store")
+        self._target = target
+        self.url = target.url
         self.first: Answer | None = None
 
     async def range(self, start: bytes, end: bytes, prefix: str, **more: object) -> Range:
@@ -126,7 +112,7 @@ class Endpoint:
         headers = {"Content-Type": "application/json"}
         if token:
             headers["Authorization"] = token
-        call = Call(self._target, path, "POST", headers, body, self._store.access, page=KIND)
+        call = Call(self._target, path, "POST", headers, body, page=KIND)
         answer = await self._fetcher.store_call(call, deadline=self._deadline)
         self.first = self.first or answer
         return answer
@@ -141,7 +127,7 @@ class Endpoint:
     def _names(self, prefix: str) -> Mapping[str, str]:
         store = self._store
         names = {"prefix": prefix, "user": store.username, "url": self.url}
-        return names | {"certificate": "set" if store.certificate else ""}
+        return names | {"certificate": store.http_client.tls_config.cert_file or ""}
 
 
 def end_of(prefix: bytes) -> bytes:
@@ -170,10 +156,9 @@ def _b64(raw: bytes) -> str:
     return b64encode(raw).decode("ascii")
 
 
-def _password(store: EtcdSettings) -> str:
-    if store.password_file is None:
-        return store.password
+def _password(store: Etcd) -> str:
+    """The password, read at every login."""
     try:
-        return store.password_file.read_text("utf-8").rstrip("\r\n")
+        return Path(store.password_file or "").read_text("utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError):
         raise FetchError(Reason.DENIED, "password_file could not be read") from None

@@ -66,10 +66,8 @@ async def test_the_request_carries_what_is_configured_and_the_query_encoded() ->
         seen.append(await request(reader))
         writer.write(response())
 
-    settings = FetchSettings(
-        headers={"X-Scope-OrgID": "one"},
-        for_target=lambda _: TargetAccess(headers={"Authorization": "Bearer s3cret"}),
-    )
+    given = TargetAccess(headers={"X-Scope-OrgID": "one", "Authorization": "Bearer s3cret"})
+    settings = FetchSettings(for_target=lambda _: given)
     async with serve(handler) as target, Fetcher(settings) as fetcher:
         below = Target(target.name, f"{target.url}/mimir")
         query = {"downloadKey": "ha-tracker/u/a b&c"}
@@ -276,7 +274,8 @@ async def test_a_secret_that_cannot_be_read_fails_this_target_and_says_so() -> N
 
 
 async def test_a_line_break_in_a_header_is_never_sent() -> None:
-    settings = FetchSettings(headers={"Authorization": "Bearer s3cret\r\nX-Evil: 1"})
+    evil = TargetAccess(headers={"Authorization": "Bearer s3cret\r\nX-Evil: 1"})
+    settings = FetchSettings(for_target=lambda _: evil)
     async with Fetcher(settings) as fetcher:
         got = await fetcher.get(Target("x", "http://127.0.0.1:1"), "/ring")
     assert got.reason is Reason.FORBIDDEN

@@ -12,9 +12,9 @@ import pytest
 
 from exporter.model.pages import Outcome
 from exporter.sources import state_file
-from exporter.sources.logs import open_file, positions
+from exporter.sources.logs import open_file
 from exporter.sources.logs import tail as logs
-from exporter.sources.logs.tail import LogFiles, Reading
+from exporter.sources.logs.tail import VERSION, LogFiles, Reading, State
 
 WORD = b"unacceptable label"
 HIT = 'ts=1 msg="discarding stream with unacceptable label \\"{}\\": from=127.0.0.1:1"\n'
@@ -304,10 +304,10 @@ def test_a_state_is_written_through_no_link_laid_there(tmp_path: Path) -> None:
     beside = tmp_path / f".state.json.{os.getpid()}"
     for laid in (beside, state):
         laid.symlink_to(victim)
-    positions.save(state, positions.State((), (("a", "b", 1),)))
+    state_file.save(state, VERSION, State((), (("a", "b", 1),)))
     assert victim.read_text() == "precious"
     assert not state.is_symlink()
-    assert positions.load(state) == positions.State((), (("a", "b", 1),))
+    assert state_file.load(state, VERSION, State) == State((), (("a", "b", 1),))
 
 
 def test_a_state_file_that_cannot_be_written_is_no_reason_to_stop(

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from exporter.config import load_text
+from exporter.config import Loki, load_text
 from exporter.errors import DecodeError
 from exporter.model.pages import Reason, Target
 from exporter.sources.access.request_settings import Access
 from exporter.sources.http import allow_list
 from exporter.sources.http.fetcher import Call, Fetcher, FetchSettings
 from exporter.sources.logs import loki
-from exporter.sources.logs.loki import LokiSettings, LokiSource, process_of, read_streams
+from exporter.sources.logs.loki import LokiSource, process_of, read_streams
 from tests.sources.serving import Clock, serving
 
 NANO = 1_000_000_000
@@ -65,8 +65,9 @@ class Stand:
 class Asking:
     """A source that asks a stand-in, at a time that the test sets."""
 
-    def __init__(self, source: LokiSource, clock: Clock, fetcher: Fetcher) -> None:
-        self.source, self.clock, self.fetcher = source, clock, fetcher
+    def __init__(self, entry: Loki, clock: Clock, fetcher: Fetcher) -> None:
+        self.source = LokiSource(fetcher, entry, "rejections[0].loki", clock)
+        self.clock, self.fetcher = clock, fetcher
 
     async def look(self, seconds: float = 15.0) -> list[tuple[str, str]]:
         self.clock.now += seconds
@@ -88,14 +89,10 @@ async def asking(stand: Stand, **entry: Any) -> AsyncIterator[Asking]:
             json.dumps({"targets": [{"static": {"urls": ["http://a:1"]}}], "rejections": [{"loki": told}]})
         )
         access = Access(config.http_settings())
-        settings = LokiSettings(
-            url,
-            told["query"],
-            lambda target: access.to("rejections[0].loki", target.url),
-            entry.get("tenant", ""),
-        )
-        async with Fetcher(FetchSettings(timeout=5)) as fetcher:
-            yield Asking(LokiSource(fetcher, settings, clock), clock, fetcher)
+        given = config.rejections[0].loki
+        assert given is not None
+        async with Fetcher(FetchSettings(timeout=5, for_target=access.for_target)) as fetcher:
+            yield Asking(given, clock, fetcher)
 
 
 def hit(at: float, label: str, pod: str = "ingester-0") -> Entry:
@@ -225,7 +222,7 @@ async def test_a_reload_goes_on_where_the_old_source_stood() -> None:
     stand = Stand([hit(NOW - 100, "once")])
     async with asking(stand) as one:
         assert await one.look(0) == [("ingester-0", "once")]
-        one.source = one.source.renewed(one.fetcher, one.source.settings)
+        one.source = one.source.renewed(one.fetcher)
         assert await one.look() == []
 
 
@@ -235,7 +232,7 @@ async def test_a_reload_during_a_look_counts_nothing_twice() -> None:
     async with asking(stand) as one:
         under_way = asyncio.create_task(one.look(0))
         await asyncio.sleep(0)
-        one.source = one.source.renewed(one.fetcher, one.source.settings)
+        one.source = one.source.renewed(one.fetcher)
         assert await under_way == [("ingester-0", "once")]
         assert await one.look() == []
 

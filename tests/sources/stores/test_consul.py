@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from exporter.config import Consul
 from exporter.model.pages import Outcome, Reason
 from exporter.model.stores import RawStore
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
-from exporter.sources.stores.consul import ConsulSettings, read_consul
+from exporter.sources.stores.consul import read_consul
 from tests import real_servers
 from tests.conftest import Replay
 from tests.sources.recorded import stored
+from tests.sources.stores.configured import consul_at
 from tests.sources.wire import Handler, always, hang, once, request, response, serve
 
 PREFIXES = ("collectors/", "rulers/", "alertmanagers/", "ha-tracker/")
@@ -25,7 +27,7 @@ QUICK = FetchSettings(timeout=0.5)
 asynchronous = pytest.mark.asyncio
 
 
-async def _read(settings: ConsulSettings, fetch: FetchSettings = QUICK) -> RawStore:
+async def _read(settings: Consul, fetch: FetchSettings = QUICK) -> RawStore:
     async with Fetcher(fetch, clock=lambda: 77.0) as fetcher:
         return await read_consul(fetcher, settings)
 
@@ -58,7 +60,7 @@ async def test_values_indexes_and_times_are_kept_and_keys_without_value_left_out
     ring = response(json.dumps(entries).encode(), headers={"Date": "Sat, 21 Nov 2026 01:34:52 GMT"})
     asked: list[str] = []
     async with serve(_consul({"/v1/kv/collectors/?recurse&dc=eu": ring}, asked)) as target:
-        got = await _read(ConsulSettings(target.url, ("collectors/", "rulers/"), datacenter="eu"))
+        got = await _read(consul_at(target.url, ("collectors/", "rulers/"), datacenter="eu"))
     assert (got.kind, got.outcome) == ("consul", Outcome.OK)
     assert got.values == {"collectors/ring": BYTES}
     assert got.modified == {"collectors/ring": 391}
@@ -78,7 +80,7 @@ async def test_a_token_is_read_anew_from_its_file_each_time(tmp_path: Path) -> N
 
     file = tmp_path / "token"
     async with serve(handler) as target:
-        settings = ConsulSettings(target.url, ("collectors/",), token_file=file)
+        settings = consul_at(target.url, ("collectors/",), token_file=file)
         missing = await _read(settings)
         for secret in ("one\n", "two"):
             file.write_text(secret)
@@ -90,7 +92,7 @@ async def test_a_token_is_read_anew_from_its_file_each_time(tmp_path: Path) -> N
 @asynchronous
 async def test_a_consul_without_keys_is_empty_and_not_failed() -> None:
     async with serve(_consul(LEADER)) as target:
-        got = await _read(ConsulSettings(target.url, PREFIXES))
+        got = await _read(consul_at(target.url, PREFIXES))
     assert (got.outcome, got.values) == (Outcome.OK, {})
 
 
@@ -100,7 +102,7 @@ async def test_nothing_but_404_from_something_that_is_no_consul_with_a_leader_is
     leader: bytes,
 ) -> None:
     async with serve(_consul({"/v1/status/leader": response(leader)})) as target:
-        got = await _read(ConsulSettings(target.url, PREFIXES))
+        got = await _read(consul_at(target.url, PREFIXES))
     assert (got.outcome, got.reason) == (Outcome.FAILED, Reason.DECODE)
 
 
@@ -110,7 +112,7 @@ async def test_one_prefix_that_fails_fails_the_store() -> None:
     bad = response(b"no cluster leader", "500 Internal Server Error")
     answers = {"/v1/kv/collectors/?recurse": good, "/v1/kv/rulers/?recurse": bad}
     async with serve(_consul(answers)) as target:
-        got = await _read(ConsulSettings(target.url, PREFIXES))
+        got = await _read(consul_at(target.url, PREFIXES))
     assert (got.outcome, got.reason, got.values) == (Outcome.FAILED, Reason.STATUS, {})
 
 
@@ -119,7 +121,7 @@ async def test_a_list_that_consul_says_is_filtered_is_a_failure() -> None:
     filtered = {"X-Consul-Results-Filtered-By-ACLs": "true"}
     answer = response(json.dumps([_entry("collectors/ring")]).encode(), headers=filtered)
     async with serve(_consul({"/v1/kv/collectors/?recurse": answer})) as target:
-        got = await _read(ConsulSettings(target.url, ("collectors/",)))
+        got = await _read(consul_at(target.url, ("collectors/",)))
     assert (got.outcome, got.reason) == (Outcome.FAILED, Reason.DENIED)
 
 
@@ -158,7 +160,7 @@ WRONG: dict[str, tuple[Handler, Reason]] = {
 async def test_a_consul_that(case: str) -> None:
     handler, reason = WRONG[case]
     async with serve(handler) as target:
-        got = await _read(ConsulSettings(target.url, PREFIXES))
+        got = await _read(consul_at(target.url, PREFIXES))
     assert (got.outcome, got.reason, got.values) == (Outcome.FAILED, reason, {}), got.detail
     assert got.detail.isascii()
 
@@ -168,7 +170,7 @@ async def test_a_consul_that(case: str) -> None:
 async def test_a_prefix_that_would_be_more_than_itself_is_never_asked(prefixes: tuple[str, ...]) -> None:
     asked: list[str] = []
     async with serve(_consul(LEADER, asked)) as target:
-        got = await _read(ConsulSettings(target.url, prefixes))
+        got = await _read(consul_at(target.url, prefixes))
     assert (got.outcome, got.reason, asked) == (Outcome.FAILED, Reason.FORBIDDEN, [])
 
 
@@ -203,12 +205,12 @@ async def test_a_real_consul_gives_back_every_byte_and_only_what_was_asked_for(
         real_servers.call("PUT", f"{consul.url}/v1/txn", ops[start : start + 64])
     for key in ("collectors/", "collectors/empty"):
         real_servers.call("PUT", f"{consul.url}/v1/kv/{key}", b"")
-    first = await _read(ConsulSettings(consul.url, PREFIXES, datacenter="dc1"), FetchSettings(timeout=30))
+    first = await _read(consul_at(consul.url, PREFIXES, datacenter="dc1"), FetchSettings(timeout=30))
     assert (first.outcome, first.detail) == (Outcome.OK, "")
     assert first.values == written | {"collectors/empty": b""}, "a folder is no key; an emptied key is one"
     assert first.clock is not None
     real_servers.call("PUT", f"{consul.url}/v1/kv/collectors/0007", b"new")
-    second = await _read(ConsulSettings(consul.url, PREFIXES), FetchSettings(timeout=30))
+    second = await _read(consul_at(consul.url, PREFIXES), FetchSettings(timeout=30))
     moved = {key for key in written if first.modified[key] != second.modified[key]}
     assert moved == {"collectors/0007"}
 
@@ -217,7 +219,7 @@ async def test_a_real_consul_gives_back_every_byte_and_only_what_was_asked_for(
 @asynchronous
 async def test_a_real_consul_without_keys_is_empty(tmp_path: Path) -> None:
     with real_servers.consul(tmp_path) as server:
-        got = await _read(ConsulSettings(server.url, PREFIXES), FetchSettings(timeout=30))
+        got = await _read(consul_at(server.url, PREFIXES), FetchSettings(timeout=30))
     assert (got.outcome, got.values) == (Outcome.OK, {})
 
 
@@ -244,7 +246,7 @@ async def test_a_real_consul_that_hides_keys_from_the_token_is_denied_and_never_
     }.items():
         file = tmp_path / name
         file.write_text(token)
-        settings = ConsulSettings(guarded.url, ("collectors/",), token_file=file)
+        settings = consul_at(guarded.url, ("collectors/",), token_file=file)
         got = await _read(settings, FetchSettings(timeout=30))
         outcomes[name] = (got.outcome, got.reason, len(got.values))
         assert token == "" or token not in got.detail
@@ -256,7 +258,7 @@ async def test_a_real_consul_that_hides_keys_from_the_token_is_denied_and_never_
 @asynchronous
 async def test_a_real_consul_that_hangs_or_stopped_is_a_failure(tmp_path: Path) -> None:
     with real_servers.consul(tmp_path) as server:
-        settings = ConsulSettings(server.url, PREFIXES)
+        settings = consul_at(server.url, PREFIXES)
         server.freeze()
         frozen = await _read(settings)
         server.thaw()
@@ -274,7 +276,7 @@ async def test_recorded_rings_go_through_a_real_consul_unchanged(tmp_path: Path)
     with real_servers.consul(tmp_path) as server:
         for key, value in written.items():
             real_servers.call("PUT", f"{server.url}/v1/kv/{key}", value)
-        got = await _read(ConsulSettings(server.url, PREFIXES), FetchSettings(timeout=30))
+        got = await _read(consul_at(server.url, PREFIXES), FetchSettings(timeout=30))
     assert got.values == written
 
 
@@ -285,7 +287,7 @@ async def test_recorded_rings_go_through_a_real_consul_unchanged(tmp_path: Path)
 async def test_a_recorded_consul_reads_as_it_was(recording: str, replay: Callable[..., Replay]) -> None:
     written = stored(recording, "consul")
     urls = replay(recording).ports
-    got = await _read(ConsulSettings(urls["consul"], PREFIXES), FetchSettings(timeout=30))
+    got = await _read(consul_at(urls["consul"], PREFIXES), FetchSettings(timeout=30))
     assert got.values == {key: value for key, value in written.items() if key.startswith(PREFIXES)}
     assert got.values
     assert got.clock is not None

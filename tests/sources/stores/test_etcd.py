@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from exporter.config import Etcd
 from exporter.model.pages import Outcome, Reason
 from exporter.model.stores import RawStore
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
-from exporter.sources.stores.etcd import EtcdSettings, read_etcd
+from exporter.sources.stores.etcd import read_etcd
 from tests import real_servers
 from tests.conftest import Replay
 from tests.sources.etcd_server import (
@@ -26,6 +27,7 @@ from tests.sources.etcd_server import (
     page,
 )
 from tests.sources.recorded import stored
+from tests.sources.stores.configured import etcd_at
 from tests.sources.wire import Handler, Headers, always, hang, once, response, serve
 
 PREFIXES = ("collectors/", "rulers/", "alertmanagers/", "ha-tracker/")
@@ -35,7 +37,7 @@ PATIENT = FetchSettings(timeout=30)
 asynchronous = pytest.mark.asyncio
 
 
-async def _read(settings: EtcdSettings, fetch: FetchSettings = QUICK) -> RawStore:
+async def _read(settings: Etcd, fetch: FetchSettings = QUICK) -> RawStore:
     async with Fetcher(fetch, clock=lambda: 77.0) as fetcher:
         return await read_etcd(fetcher, settings)
 
@@ -54,7 +56,7 @@ async def test_prefixes_are_read_to_their_end_and_all_pages_at_one_revision() ->
         return page(revision=revision)
 
     async with serve(etcd_server(answer)) as target:
-        got = await _read(EtcdSettings((target.url,), ("collectors/", "rulers/")))
+        got = await _read(etcd_at((target.url,), ("collectors/", "rulers/")))
     assert (got.kind, got.outcome, got.asked_at) == ("etcd", Outcome.OK, 77.0)
     assert (got.cluster, got.revision) == ("7", 41)
     assert got.values == dict.fromkeys(("collectors/a", "collectors/b", "collectors/c"), b"v")
@@ -80,7 +82,7 @@ async def test_a_server_that_ignores_the_limit_is_understood_by_its_count() -> N
         return page(*keys)
 
     async with serve(etcd_server(answer)) as target:
-        got = await _read(EtcdSettings((target.url,), ("collectors/",)))
+        got = await _read(etcd_at((target.url,), ("collectors/",)))
     assert (got.outcome, len(got.values), asked) == (Outcome.OK, 1200, 2), "the header and one page"
 
 
@@ -90,7 +92,7 @@ async def test_a_server_that_cuts_without_saying_more_is_asked_for_the_rest() ->
         return page("collectors/a", count=2) if ask["key"] == "collectors/" else page("collectors/b")
 
     async with serve(etcd_server(answer)) as target:
-        got = await _read(EtcdSettings((target.url,), ("collectors/",)))
+        got = await _read(etcd_at((target.url,), ("collectors/",)))
     assert sorted(got.values) == ["collectors/a", "collectors/b"]
 
 
@@ -122,7 +124,7 @@ WRONG: dict[str, tuple[Handler, Reason]] = {
 async def test_an_etcd_that(case: str) -> None:
     handler, reason = WRONG[case]
     async with serve(handler) as target:
-        got = await _read(EtcdSettings((target.url,), PREFIXES))
+        got = await _read(etcd_at((target.url,), PREFIXES))
     assert (got.outcome, got.reason, got.values) == (Outcome.FAILED, reason, {}), got.detail
     assert got.detail.isascii()
 
@@ -133,20 +135,20 @@ async def test_a_later_prefix_that_fails_fails_the_store() -> None:
         return page("collectors/a") if ask["key"].startswith("collectors") else UNKNOWN
 
     async with serve(etcd_server(answer)) as target:
-        got = await _read(EtcdSettings((target.url,), PREFIXES))
+        got = await _read(etcd_at((target.url,), PREFIXES))
     assert (got.outcome, got.reason, got.values) == (Outcome.FAILED, Reason.DENIED, {})
 
 
 @asynchronous
 async def test_an_empty_prefix_is_never_asked() -> None:
     async with serve(always(page())) as target:
-        got = await _read(EtcdSettings((target.url,), ("",)))
+        got = await _read(etcd_at((target.url,), ("",)))
     assert (got.outcome, got.reason) == (Outcome.FAILED, Reason.FORBIDDEN)
 
 
 @asynchronous
 async def test_without_an_endpoint_the_store_is_failed() -> None:
-    assert (await _read(EtcdSettings((), PREFIXES))).outcome is Outcome.FAILED
+    assert (await _read(etcd_at((), PREFIXES))).outcome is Outcome.FAILED
 
 
 @asynchronous
@@ -165,7 +167,7 @@ async def test_a_login_is_kept_and_renewed_once_when_the_token_ended(tmp_path: P
     password = tmp_path / "password"
     password.write_text("s3cret\n")
     async with serve(etcd_server(answer)) as target, Fetcher(QUICK) as fetcher:
-        settings = EtcdSettings((target.url,), PREFIXES, username="reader", password_file=password)
+        settings = etcd_at((target.url,), PREFIXES, "reader", password)
         outcomes = [(await read_etcd(fetcher, settings)).outcome for _ in range(3)]
         assert len(logins) == 1
         valid = "restarted"
@@ -178,7 +180,7 @@ async def test_a_login_is_kept_and_renewed_once_when_the_token_ended(tmp_path: P
 async def test_a_password_file_that_is_missing_is_denied(tmp_path: Path) -> None:
     async with serve(always(NO_USER)) as target:
         missing = tmp_path / "none"
-        got = await _read(EtcdSettings((target.url,), PREFIXES, username="u", password_file=missing))
+        got = await _read(etcd_at((target.url,), PREFIXES, "u", missing))
     assert (got.outcome, got.reason) == (Outcome.FAILED, Reason.DENIED)
     assert str(tmp_path) not in got.detail
 
@@ -200,12 +202,12 @@ async def test_a_real_etcd_gives_back_every_byte_over_several_pages(etcd: real_s
     written = {f"ha-tracker/user/cluster-{n:04}": str(n).encode() for n in range(1203)}
     written |= {"collectors/ring": BYTES, "ha-tracker/ü/a b&c": b"\0"}
     _put(etcd.url, written | {"vault/secret": b"x", "collectors0": b"behind", "collectors": b"before"})
-    first = await _read(EtcdSettings((etcd.url,), PREFIXES), PATIENT)
+    first = await _read(etcd_at((etcd.url,), PREFIXES), PATIENT)
     assert (first.outcome, first.detail) == (Outcome.OK, "")
     assert first.values == written
     assert first.clock is not None
     _put(etcd.url, {"collectors/ring": b"new"})
-    second = await _read(EtcdSettings((etcd.url,), PREFIXES), PATIENT)
+    second = await _read(etcd_at((etcd.url,), PREFIXES), PATIENT)
     assert {key for key in written if first.modified[key] != second.modified[key]} == {"collectors/ring"}
 
 
@@ -213,7 +215,7 @@ async def test_a_real_etcd_gives_back_every_byte_over_several_pages(etcd: real_s
 @asynchronous
 async def test_a_real_etcd_without_keys_is_empty(tmp_path: Path) -> None:
     with real_servers.etcd(tmp_path) as server:
-        got = await _read(EtcdSettings((server.url,), PREFIXES), PATIENT)
+        got = await _read(etcd_at((server.url,), PREFIXES), PATIENT)
     assert (got.outcome, got.values) == (Outcome.OK, {})
 
 
@@ -222,17 +224,17 @@ async def test_a_real_etcd_without_keys_is_empty(tmp_path: Path) -> None:
 async def test_a_real_etcd_with_authentication(tmp_path: Path) -> None:
     with real_servers.etcd(tmp_path) as server:
         _put(server.url, {"collectors/ring": BYTES, "rulers/ring": b"x"})
-        early = await _read(EtcdSettings((server.url,), PREFIXES, "reader", "s3cret"), PATIENT)
+        early = await _read(etcd_at((server.url,), PREFIXES, "reader", "s3cret"), PATIENT)
         real_servers.demand_login(server.url)
         urls, rings = (server.url,), ("collectors/",)
         cases = {
-            "nobody": EtcdSettings(urls, rings),
-            "wrong password": EtcdSettings(urls, rings, "reader", "wrong"),
-            "unknown user": EtcdSettings(urls, rings, "stranger", "s3cret"),
-            "not allowed everywhere": EtcdSettings(urls, PREFIXES, "reader", "s3cret"),
+            "nobody": etcd_at(urls, rings),
+            "wrong password": etcd_at(urls, rings, "reader", "wrong"),
+            "unknown user": etcd_at(urls, rings, "stranger", "s3cret"),
+            "not allowed everywhere": etcd_at(urls, PREFIXES, "reader", "s3cret"),
         }
         denied = {name: await _read(settings, PATIENT) for name, settings in cases.items()}
-        good = await _read(EtcdSettings(urls, rings, "reader", "s3cret"), PATIENT)
+        good = await _read(etcd_at(urls, rings, "reader", "s3cret"), PATIENT)
     assert (early.outcome, early.reason) == (Outcome.FAILED, Reason.DENIED)
     assert {name: (got.outcome, got.reason, got.values) for name, got in denied.items()} == dict.fromkeys(
         cases, (Outcome.FAILED, Reason.DENIED, {})
@@ -249,7 +251,7 @@ async def test_a_token_that_a_restart_of_a_real_etcd_forgot_is_renewed(tmp_path:
     with real_servers.etcd(tmp_path, "--auth-token-ttl=1") as server:
         _put(server.url, {"collectors/ring": BYTES})
         real_servers.demand_login(server.url)
-        settings = EtcdSettings((server.url,), ("collectors/",), "reader", "s3cret")
+        settings = etcd_at((server.url,), ("collectors/",), "reader", "s3cret")
         async with Fetcher(PATIENT) as fetcher:
             outcomes = []
             for _ in range(2):
@@ -264,10 +266,10 @@ async def test_a_real_etcd_that_hangs_or_stopped_is_a_failure_unless_another_end
     etcd: real_servers.Server, tmp_path: Path
 ) -> None:
     with real_servers.etcd(tmp_path) as server:
-        settings = EtcdSettings((server.url,), PREFIXES)
+        settings = etcd_at((server.url,), PREFIXES)
         server.freeze()
         frozen = await _read(settings)
-        both = await _read(EtcdSettings((server.url, etcd.url), PREFIXES), FetchSettings(timeout=5))
+        both = await _read(etcd_at((server.url, etcd.url), PREFIXES), FetchSettings(timeout=5))
         server.thaw()
         server.stop()
         stopped = await _read(settings)
@@ -283,7 +285,7 @@ async def test_recorded_rings_go_through_a_real_etcd_unchanged(tmp_path: Path) -
     assert "collectors/ring" in written
     with real_servers.etcd(tmp_path) as server:
         _put(server.url, written)
-        got = await _read(EtcdSettings((server.url,), PREFIXES), PATIENT)
+        got = await _read(etcd_at((server.url,), PREFIXES), PATIENT)
     assert got.values == {key: value for key, value in written.items() if key.startswith(PREFIXES)}
 
 
@@ -292,6 +294,6 @@ async def test_recorded_rings_go_through_a_real_etcd_unchanged(tmp_path: Path) -
 async def test_a_recorded_etcd_reads_as_it_was(recording: str, replay: Callable[..., Replay]) -> None:
     written = stored(recording, "etcd")
     urls = replay(recording).ports
-    got = await _read(EtcdSettings((urls["etcd"],), PREFIXES), PATIENT)
+    got = await _read(etcd_at((urls["etcd"],), PREFIXES), PATIENT)
     assert got.values == {key: value for key, value in written.items() if key.startswith(PREFIXES)}
     assert got.values

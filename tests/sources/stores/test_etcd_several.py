@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from exporter.config import Etcd
 from exporter.model.pages import Outcome, Reason
 from exporter.model.stores import RawStore
 from exporter.sources.http.fetcher import Fetcher, FetchSettings
 from exporter.sources.stores import etcd
-from exporter.sources.stores.etcd import EtcdSettings, read_etcd
+from exporter.sources.stores.etcd import read_etcd
 from tests import real_servers
 from tests.sources.etcd_server import COMPACTED, UNKNOWN, Asked, empty_but, etcd_server, page
+from tests.sources.stores.configured import etcd_at
 from tests.sources.wire import Headers, always, hang, once, serve
 
 PREFIXES = ("collectors/", "rulers/", "alertmanagers/", "ha-tracker/")
@@ -23,7 +25,7 @@ QUICK = FetchSettings(timeout=0.5)
 asynchronous = pytest.mark.asyncio
 
 
-async def _read(settings: EtcdSettings, fetch: FetchSettings = QUICK) -> RawStore:
+async def _read(settings: Etcd, fetch: FetchSettings = QUICK) -> RawStore:
     async with Fetcher(fetch, clock=lambda: 77.0) as fetcher:
         return await read_etcd(fetcher, settings)
 
@@ -32,7 +34,7 @@ async def _read(settings: EtcdSettings, fetch: FetchSettings = QUICK) -> RawStor
 async def test_an_endpoint_that_hangs_costs_the_others_nothing() -> None:
     alive = empty_but("collectors/", page("collectors/a"))
     async with serve(hang) as dead, serve(alive) as target:
-        settings = EtcdSettings((dead.url, target.url), PREFIXES)
+        settings = etcd_at((dead.url, target.url), PREFIXES)
         async with Fetcher(FetchSettings(timeout=30)) as fetcher, asyncio.timeout(5):
             outcomes = [(await read_etcd(fetcher, settings)).outcome for _ in range(3)]
     assert outcomes == [Outcome.OK] * 3
@@ -42,9 +44,9 @@ async def test_an_endpoint_that_hangs_costs_the_others_nothing() -> None:
 async def test_endpoints_of_two_clusters_are_no_store_also_when_one_has_stopped() -> None:
     answers = [always(page(cluster=cluster)) for cluster in ("1", "1", "2")]
     async with serve(answers[0]) as one, serve(answers[1]) as same, Fetcher(QUICK) as fetcher:
-        healthy = await read_etcd(fetcher, EtcdSettings((one.url, same.url), PREFIXES))
+        healthy = await read_etcd(fetcher, etcd_at((one.url, same.url), PREFIXES))
         async with serve(answers[2]) as other:
-            settings = EtcdSettings((other.url, one.url, same.url), PREFIXES)
+            settings = etcd_at((other.url, one.url, same.url), PREFIXES)
             both = await read_etcd(fetcher, settings)
         stopped = await read_etcd(fetcher, settings)
     assert (healthy.outcome, healthy.cluster) == (Outcome.OK, "1")
@@ -59,9 +61,7 @@ async def test_endpoints_of_two_clusters_are_no_store_also_when_one_has_stopped(
 @asynchronous
 async def test_each_endpoint_says_why_it_did_not_answer() -> None:
     async with serve(always(UNKNOWN)) as denying, serve(once(b"")) as closing:
-        settings = EtcdSettings(
-            (closing.url, denying.url, "http://127.0.0.1:9"), ("collectors/",), "kvm", "x"
-        )
+        settings = etcd_at((closing.url, denying.url, "http://127.0.0.1:9"), ("collectors/",), "kvm", "x")
         async with Fetcher(QUICK) as fetcher:
             got = await read_etcd(fetcher, settings)
     assert got.reason is Reason.DENIED, "what can be mended by hand comes first"
@@ -87,7 +87,7 @@ async def test_a_revision_that_is_compacted_while_it_is_read_is_read_once_more()
         return page("collectors/a")
 
     async with serve(etcd_server(answer)) as target:
-        got = await _read(EtcdSettings((target.url,), ("collectors/",)))
+        got = await _read(etcd_at((target.url,), ("collectors/",)))
     assert (got.outcome, got.revision, set(got.values)) == (Outcome.OK, 41, {"collectors/a"})
 
 
@@ -116,7 +116,7 @@ async def test_a_real_etcd_that_compacts_between_two_pages_is_read_whole_or_not_
     with real_servers.etcd(tmp_path) as server:
         written = [put(key) for key in keys]
         async with Fetcher(FetchSettings(timeout=20)) as fetcher:
-            got = await read_etcd(fetcher, EtcdSettings((server.url,), ("collectors/",)), decode=decode)
+            got = await read_etcd(fetcher, etcd_at((server.url,), ("collectors/",)), decode=decode)
     if compactions == 99:
         assert (got.outcome, got.values) == (Outcome.FAILED, {})
         assert "compacted" in got.detail
@@ -139,7 +139,7 @@ async def test_pages_grow_where_values_are_small_and_shrink_where_they_do_not_fi
         return page(*sent, more=len(sent) < len(rest), count=len(rest))
 
     async with serve(etcd_server(answer)) as target:
-        settings = EtcdSettings((target.url,), ("collectors/",))
+        settings = etcd_at((target.url,), ("collectors/",))
         whole = await _read(settings, FetchSettings(timeout=5))
         assert (len(whole.values), len(limits)) == (3000, 2)
         limits.clear()
