@@ -101,12 +101,12 @@ def one_value(members: int, tokens: int = 512) -> float:
     chance = random.Random(1)
     lists = [DemoTokens(tuple(chance.sample(range(1 << 32), tokens))) for _ in range(members)]
     primary, copy = (_stored(lists, beat) for beat in (int(NOW), int(NOW) - 5))
-    known = decode_value("collectors/ring", primary, packed=True)
+    known = decode_value("collectors/ring", primary)
     at = Moment(NOW, 15.0)
 
     def work() -> None:
         forget()
-        ring = decode_value("collectors/ring", copy, packed=True, cache=MemberCache())
+        ring = decode_value("collectors/ring", copy, cache=MemberCache())
         if not (isinstance(ring, Ring) and isinstance(known, Ring)):
             raise TypeError("no ring")
         found = compare(content_of(known), content_of(ring), "p-0", at)

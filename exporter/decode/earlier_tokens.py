@@ -30,11 +30,15 @@ class TokenLists:
         number of tokens. Tokens that the page does show stay.
         """
         found = {}
-        for member in ring.members.values():
-            fields = self.members.get(member.id)
-            if fields is None or not _is_same(member, fields):
+        for m in ring.members.values():
+            fields = self.members.get(m.id)
+            if fields is None or not _is_same(m, fields):
                 return None
-            found[member.id] = member if member.tokens.digest is not None else _with(member, fields[3])
+            found[m.id] = (
+                m
+                if m.tokens.digest is not None
+                else Member(m.id, m.address, m.state, m.zone, m.time, m.registered, m.read_only, fields[3])
+            )
         return Ring(MappingProxyType(found), ring.now)
 
 
@@ -58,16 +62,3 @@ def _is_same(member: Member, fields: Fields) -> bool:
     address, zone, registered, tokens = fields
     same = member.address == address and member.zone == zone and member.registered == registered
     return same and member.tokens.count == tokens.count
-
-
-def _with(member: Member, tokens: Tokens) -> Member:
-    return Member(
-        member.id,
-        member.address,
-        member.state,
-        member.zone,
-        member.time,
-        member.registered,
-        member.read_only,
-        tokens,
-    )

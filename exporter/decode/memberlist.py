@@ -25,7 +25,7 @@ from exporter.decode.formats.bounds import (
     looks_like_json,
     text,
 )
-from exporter.decode.formats.html_tables import Table, is_notice, page_clock, tables
+from exporter.decode.formats.html_tables import Table, is_notice, page_clock, table_with, tables
 from exporter.decode.formats.member_cache import MemberCache
 from exporter.errors import DecodeError
 from exporter.model.pages import GossipKey, GossipMember, GossipState, MemberlistPage
@@ -128,6 +128,7 @@ def _part(raw: msgspec.Raw, kind: type[P], name: str, objects: int) -> P | None:
 
 def _from_html(body: bytes) -> MemberlistPage:
     found = tables(body, "memberlist")
+    # The tables of messages come behind those that are read.
     members = _with_columns(found, "name", "address", "state").records("memberlist: members")
     keys = _with_columns(found, "key").records("memberlist: keys")
     health = _HEALTH.search(body, 0, _WITH_MESSAGES)
@@ -140,11 +141,8 @@ def _from_html(body: bytes) -> MemberlistPage:
 
 
 def _with_columns(page_tables: list[Table], *columns: str) -> Table:
-    """The first table with these columns: the tables of messages come behind those that are read."""
-    for table in page_tables:
-        if all(column in table.columns for column in columns):
-            return table
-    raise DecodeError(f"memberlist: no table with the columns {', '.join(columns)}, expected a member list")
+    lacking = f"memberlist: no table with the columns {', '.join(columns)}, expected a member list"
+    return table_with(page_tables, columns, lacking)
 
 
 def _member(name: str, address: str, port: int, state: int) -> GossipMember:

@@ -6,20 +6,19 @@ Source: dskit `ring/partition_ring_http.go`, `partition_ring_model.go`, `partiti
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import msgspec
 
-from exporter.decode.formats import go_times
+from exporter.decode.formats import go_times, ring_pb2
 from exporter.decode.formats.bounds import MAX_MEMBERS, at_most, from_json, identity, looks_like_json
-from exporter.decode.formats.html_tables import Table, is_notice, page_clock, tables
-from exporter.decode.formats.tokens import count_json, tokens_of_json
+from exporter.decode.formats.html_tables import is_notice, page_clock, table_with, tables
+from exporter.decode.formats.tokens import count_json
 from exporter.errors import DecodeError
 from exporter.model.entry import Partition, PartitionState, Tokens
 from exporter.model.pages import PartitionRing
 
-_OWNER_DELETED = (2, "OwnerDeleted")
+_OWNER_DELETED = 2
 _STATES = (
     PartitionState.UNKNOWN,
     PartitionState.PENDING,
@@ -46,56 +45,34 @@ class _PartitionPage(msgspec.Struct):
     partitions: list[_Entry] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A partition in a store's form: times in unix seconds, the state as a number."""
-
-    id: int
-    state: int | str
-    changed: int
-    locked: bool
-    tokens: Tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """An owner in a store's form; deleted owners are tombstones."""
-
-    id: str
-    partition: int
-    state: int | str
-
-
-def decode_partition_ring(
-    body: bytes, *, clock: float | None = None, tokens: bool = False, packed: bool = False
-) -> PartitionRing | None:
-    """A partition ring's page; `None` where the page states that there is none here.
+def decode_partition_ring(body: bytes, *, clock: float | None = None) -> PartitionRing | None:
+    """A partition ring's page, its tokens counted; `None` where the page states that there is none here.
 
     The page shows no time of its own (JSON), so `now` is mostly `clock`. Raises `DecodeError`.
     """
     if looks_like_json(body):
-        return _from_json(body, clock, read=tokens or packed, keep=packed)
-    if is_notice(body):
-        return None
-    return _from_html(body, clock)
+        return _from_json(body, clock)
+    return None if is_notice(body) else _from_html(body, clock)
 
 
-def partition_ring(key: str, stored: Iterable[Stored], owners: Iterable[Owner]) -> PartitionRing:
-    """A stored partition ring; owners that are tombstones or own nothing that exists are left out."""
+def partition_ring(key: str, stored: ring_pb2.PartitionRingDesc, tokens: Iterable[Tokens]) -> PartitionRing:
+    """A stored partition ring, with the tokens of each partition in turn; owners that are tombstones or own
+    nothing that exists are left out.
+    """
     owned: dict[int, list[str]] = {}
-    for owner in owners:
-        if owner.state not in _OWNER_DELETED:
-            owned.setdefault(owner.partition, []).append(identity(owner.id, f"{key}: owner"))
+    for name, owner in stored.owners.items():
+        if owner.state != _OWNER_DELETED:
+            owned.setdefault(owner.owned_partition, []).append(identity(name, f"{key}: owner"))
     partitions = (
         Partition(
-            id=each.id,
+            id=number,
             state=_state(each.state),
-            time=go_times.unix(each.changed, f"{key}: stateTimestamp"),
-            locked=each.locked,
-            owners=tuple(sorted(owned.get(each.id, ()))),
-            tokens=each.tokens,
+            time=go_times.unix(each.state_timestamp, f"{key}: stateTimestamp"),
+            locked=each.state_change_locked,
+            owners=tuple(sorted(owned.get(number, ()))),
+            tokens=found,
         )
-        for each in stored
+        for (number, each), found in zip(stored.partitions.items(), tokens, strict=True)
     )
     return _ring(partitions, None, key)
 
@@ -119,19 +96,13 @@ def _state(shown: int | str) -> PartitionState:
     return _BY_NAME.get(name, PartitionState.UNKNOWN)
 
 
-def _from_json(body: bytes, clock: float | None, *, read: bool, keep: bool) -> PartitionRing:
+def _from_json(body: bytes, clock: float | None) -> PartitionRing:
     place = "partition ring page"
     entries = from_json(body, _PartitionPage, place, MAX_MEMBERS).partitions or []
-    lists = [bytes(entry.tokens) for entry in entries]
-    if read:
-        found = tokens_of_json(lists, keep=keep, place=f"{place}: tokens")
-    else:
-        found = [count_json(raw) for raw in lists]
-    pairs = zip(entries, found, strict=True)
-    return _ring((_partition(entry, tokens, place) for entry, tokens in pairs), clock, place)
+    return _ring((_partition(entry, place) for entry in entries), clock, place)
 
 
-def _partition(entry: _Entry, tokens: Tokens, place: str) -> Partition:
+def _partition(entry: _Entry, place: str) -> Partition:
     owners = entry.owner_ids or []
     at_most(len(owners), MAX_MEMBERS, f"{place}: owners")
     return Partition(
@@ -141,22 +112,16 @@ def _partition(entry: _Entry, tokens: Tokens, place: str) -> Partition:
         locked=bool(entry.state_change_locked),
         corrupted=bool(entry.corrupted),
         owners=tuple(sorted(identity(owner, f"{place}: owner") for owner in owners)),
-        tokens=tokens,
+        tokens=count_json(bytes(entry.tokens)),
     )
 
 
 def _from_html(body: bytes, clock: float | None) -> PartitionRing:
     place = "partition ring page"
     now = go_times.parse_time(page_clock(body), f"{place}: Current time") or clock
-    table = _partitions(tables(body, place))
+    otherwise = f"{place}: no table with the column Partition ID, expected a partition ring"
+    table = table_with(tables(body, place), ("partition id", "state"), otherwise)
     return _ring((_partition_of_row(row, place) for row in table.records(place)), now, place)
-
-
-def _partitions(page_tables: list[Table]) -> Table:
-    for table in page_tables:
-        if "partition id" in table.columns and "state" in table.columns:
-            return table
-    raise DecodeError("partition ring page: no table with the column Partition ID, expected a partition ring")
 
 
 def _partition_of_row(row: dict[str, str], place: str) -> Partition:

@@ -6,7 +6,7 @@ Sources: dskit `ring/ring_http.go` and `ring_status.gohtml`, Cortex `pkg/ring/ht
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from types import MappingProxyType
 
@@ -25,7 +25,7 @@ from exporter.decode.formats.bounds import (
 )
 from exporter.decode.formats.html_tables import Table, is_notice, page_clock, tables
 from exporter.decode.formats.member_cache import MemberCache
-from exporter.decode.formats.tokens import count_json, tokens_of_json
+from exporter.decode.formats.tokens import tokens_of_json
 from exporter.errors import DecodeError
 from exporter.model.entry import Member, State, Tokens
 from exporter.model.pages import Ring
@@ -69,27 +69,18 @@ class _RingPage(msgspec.Struct):
 _SHARD = msgspec.json.Decoder(_Shard)
 
 
-def decode_ring(
-    body: bytes,
-    *,
-    clock: float | None = None,
-    tokens: bool = True,
-    packed: bool = False,
-    cache: MemberCache | None = None,
-) -> Ring | None:
+def decode_ring(body: bytes, *, clock: float | None = None, cache: MemberCache | None = None) -> Ring | None:
     """A ring page's members and clock; `None` where the page states that there is no ring here.
 
-    `clock` (unix seconds) stands in where the page has no time of its own. `tokens` requests digests where
-    the page has tokens (JSON), `packed` the sorted tokens too; without both, they are counted. A heartbeat is
-    `None` where it was never set. `cache` spares members that were decoded before; its members always have
-    `packed`. Raises `DecodeError`.
+    `clock` (unix seconds) stands in where the page has no time of its own. Tokens have their digests where
+    the page has tokens (JSON), else only their count. A heartbeat is `None` where it was never set. `cache`
+    spares members that were decoded before. Raises `DecodeError`.
     """
     if looks_like_json(body):
         if len(body) > 2 * MAX_TOKENS:  # a token takes two bytes at least, and a comma stands before it
             at_most(body.count(b","), MAX_TOKENS, "ring page: tokens")
-        if cache is not None and (tokens or packed):
-            return _from_pieces(body, clock, cache) or _from_json(body, clock, partial(_of_shards, cache))
-        return _from_json(body, clock, partial(_members, tokens=tokens or packed, keep=packed))
+        pieces = None if cache is None else _from_pieces(body, clock, cache)
+        return pieces or _from_json(body, clock, cache)
     if is_notice(body):
         return None
     return _from_html(body, clock) if cache is None else _from_rows(body, clock, cache)
@@ -110,12 +101,12 @@ def state_of(name: str) -> State:
     return STATES.get(name.upper(), State.UNKNOWN)
 
 
-def _from_json(body: bytes, clock: float | None, members: Callable[[list[bytes]], list[Member]]) -> Ring:
+def _from_json(body: bytes, clock: float | None, cache: MemberCache | None) -> Ring:
     page = from_json(body, _RingPage, "ring page", 2 * MAX_MEMBERS)
     shards = [bytes(shard) for shard in page.shards or []]
     at_most(len(shards), MAX_MEMBERS, "ring page: shards")
     now = go_times.parse_time(page.now, "ring page: now") or clock
-    return ring_of_members(members(shards), now, "ring page: shards")
+    return ring_of_members(_of_shards(cache, shards), now, "ring page: shards")
 
 
 def _from_pieces(body: bytes, clock: float | None, cache: MemberCache) -> Ring | None:
@@ -139,22 +130,16 @@ def _from_pieces(body: bytes, clock: float | None, cache: MemberCache) -> Ring |
     return ring_of_members(members, now, "ring page: shards")
 
 
-def _members(raws: list[bytes], *, tokens: bool, keep: bool) -> list[Member]:
-    shards = [_shard(raw) for raw in raws]
-    lists = [bytes(shard.tokens) for shard in shards]
-    found = tokens_of_json(lists, keep=keep, place=_TOKENS) if tokens else [count_json(raw) for raw in lists]
-    return [_member_of_shard(shard, each) for shard, each in zip(shards, found, strict=True)]
-
-
 def _of_pieces(cache: MemberCache, pieces: list[bytes]) -> list[Member]:
     return _of_shards(cache, [b'{"id":%b}' % piece for piece in pieces])
 
 
-def _of_shards(cache: MemberCache, raws: list[bytes]) -> list[Member]:
+def _of_shards(cache: MemberCache | None, raws: list[bytes]) -> list[Member]:
     """Members with tokens that may have been decoded before; the order of a ring's members has no meaning."""
     shards = [_shard(raw) for raw in raws]
     lists = [bytes(shard.tokens) for shard in shards]
-    found = cache.json_tokens.each(lists, partial(tokens_of_json, keep=True, place=_TOKENS))
+    decode = partial(tokens_of_json, place=_TOKENS)
+    found = decode(lists) if cache is None else cache.json_tokens.each(lists, decode)
     return [_member_of_shard(shard, each) for shard, each in zip(shards, found, strict=True)]
 
 

@@ -9,8 +9,7 @@ import msgspec
 
 from exporter.decode.formats import go_times
 from exporter.decode.formats.bounds import MAX_ENTRIES, at_most, from_json, looks_like_json, text
-from exporter.decode.formats.html_tables import Table, is_notice, page_clock, tables
-from exporter.errors import DecodeError
+from exporter.decode.formats.html_tables import is_notice, page_clock, table_with, tables
 from exporter.model.pages import TrackerEntry, TrackerPage
 
 
@@ -68,18 +67,12 @@ def _entry(user: str, cluster: str, replica: str, seen_time: str | None, elected
 
 
 def _from_html(body: bytes, clock: float | None) -> TrackerPage:
-    table = _elections(tables(body, "HA tracker page"))
+    otherwise = "HA tracker page: no table with the columns User ID, Cluster, Replica"
+    table = table_with(tables(body, "HA tracker page"), ("user id", "cluster", "replica"), otherwise)
     return TrackerPage(
         tuple(_entry_of_row(row) for row in table.records("HA tracker page")),
         go_times.parse_time(page_clock(body), "HA tracker page: Current time") or clock,
     )
-
-
-def _elections(page_tables: list[Table]) -> Table:
-    for table in page_tables:
-        if {"user id", "cluster", "replica"} <= set(table.columns):
-            return table
-    raise DecodeError("HA tracker page: no table with the columns User ID, Cluster, Replica")
 
 
 def _entry_of_row(row: dict[str, str]) -> TrackerEntry:

@@ -18,8 +18,8 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from exporter.decode.formats import go_times, ring_pb2
 from exporter.decode.formats.bounds import MAX_MEMBERS, at_most, identity, text
 from exporter.decode.formats.member_cache import EntryCache, MemberCache
-from exporter.decode.formats.tokens import PIECE, count_packed, tokens_of_packed
-from exporter.decode.partition import Owner, Stored, partition_ring
+from exporter.decode.formats.tokens import PIECE, tokens_of_packed
+from exporter.decode.partition import partition_ring
 from exporter.errors import DecodeError
 from exporter.model.entry import Member, Replica, State, Tokens
 from exporter.model.pages import PartitionRing, Ring, Value
@@ -42,20 +42,11 @@ _BY_NUMBER = MappingProxyType(
 )
 
 
-def decode_value(
-    key: str,
-    body: bytes,
-    *,
-    tokens: bool = True,
-    packed: bool = False,
-    cache: MemberCache | EntryCache[Tokens] | None = None,
-) -> Value:
+def decode_value(key: str, body: bytes, *, cache: MemberCache | EntryCache[Tokens] | None = None) -> Value:
     """A stored value: `Replica` where its content is one (an HA tracker's prefix can be any), else `Ring` or
     `PartitionRing` (without a clock), by the key.
 
-    `tokens` requests digests, `packed` the sorted tokens too; without both, tokens are counted. `cache`
-    spares members that were decoded before, or only their tokens; both always have `packed`. Raises
-    `DecodeError`.
+    `cache` spares members that were decoded before, or only their tokens. Raises `DecodeError`.
     """
     plain = _unpacked(key, body)
     if key not in RING_KEYS and _is_replica(plain):
@@ -63,13 +54,11 @@ def decode_value(
     bounds = _bounds(key, plain)
     at_most(len(bounds) - 1, MAX_MEMBERS, f"{key}: entries")
     if has_partitions(key):
-        return _stored_partitions(key, plain, tokens or packed, packed)
+        return _stored_partitions(key, plain)
     entries = [plain[start:end] for start, end in pairwise(bounds)]
-    if cache is None or not (tokens or packed):
-        return _ring(_stored_members(key, entries, tokens or packed, packed))
     if isinstance(cache, MemberCache):
         return _ring_from_cache(key, entries, cache)
-    return _ring(_stored_members(key, entries, read=True, keep=True, known=cache))
+    return _ring(_stored_members(key, entries, cache))
 
 
 def _is_replica(plain: bytes) -> bool:
@@ -132,13 +121,13 @@ def _ring_from_cache(key: str, entries: list[bytes], cache: MemberCache) -> Ring
     new = {_name_in(raw): raw for raw in missing}
     members = {member.id: member for member in known if member is not None}
     if b"" not in new and len(new) + len(members) == len(entries):
-        fresh = _stored_members(key, missing, read=True, keep=True, known=cache.packed_tokens)
+        fresh = _stored_members(key, missing, cache.packed_tokens)
         by_name = {name.encode(): member for name, member in fresh.items()}
         if by_name.keys() == new.keys() and by_name.keys().isdisjoint(map(str.encode, members)):
             for name, raw in new.items():
                 cache.members.put(raw, by_name[name])
             return _ring({**members, **fresh})
-    return _ring(_stored_members(key, entries, read=True, keep=True))
+    return _ring(_stored_members(key, entries))
 
 
 def _name_in(entry: bytes) -> bytes:
@@ -190,12 +179,6 @@ def _packed_one(key: str, value: int) -> bytes:
     return bytes((*out, value))
 
 
-def _all_tokens(lists: list[bytes], *, read: bool, keep: bool, place: str) -> list[Tokens]:
-    if read:
-        return tokens_of_packed(lists, keep=keep, place=place)
-    return [count_packed(part) for part in lists]
-
-
 def _ring(members: dict[str, Member]) -> Ring:
     return Ring(MappingProxyType(members), None)
 
@@ -214,10 +197,10 @@ def _in_pieces(entries: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _stored_members(
-    key: str, entries: Iterable[bytes], read: bool, keep: bool, known: EntryCache[Tokens] | None = None
+    key: str, entries: Iterable[bytes], known: EntryCache[Tokens] | None = None
 ) -> dict[str, Member]:
     """The members by id; of entries with one id the last counts, as for protobuf."""
-    decode = partial(_all_tokens, read=read, keep=keep, place=f"{key}: tokens")
+    decode = partial(tokens_of_packed, place=f"{key}: tokens")
     found: dict[str, Member] = {}
     for data in _in_pieces(entries):
         desc = ring_pb2.Desc()
@@ -243,18 +226,11 @@ def _member(key: str, name: str, each: ring_pb2.InstanceDesc, tokens: Tokens) ->
     )
 
 
-def _stored_partitions(key: str, data: bytes, read: bool, keep: bool) -> PartitionRing:
+def _stored_partitions(key: str, data: bytes) -> PartitionRing:
     desc = ring_pb2.PartitionRingDesc()
     _parsed(key, desc, data)
-    items = list(desc.partitions.items())
-    lists = [_wire_tokens(key, each, list(each.tokens), 1) for _, each in items]
-    tokens = _all_tokens(lists, read=read, keep=keep, place=f"{key}: tokens")
-    stored = (
-        Stored(number, each.state, each.state_timestamp, each.state_change_locked, found)
-        for (number, each), found in zip(items, tokens, strict=True)
-    )
-    owners = (Owner(name, each.owned_partition, each.state) for name, each in desc.owners.items())
-    return partition_ring(key, stored, owners)
+    lists = [_wire_tokens(key, each, list(each.tokens), 1) for each in desc.partitions.values()]
+    return partition_ring(key, desc, tokens_of_packed(lists, place=f"{key}: tokens"))
 
 
 def _stored_replica(key: str, data: bytes) -> Replica:

@@ -42,8 +42,8 @@ class PartitionState(enum.StrEnum):
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """A member's tokens. `digest` is equal for equal sets from every page; `None` where the page shows only a
-    count. The count is -1 where the page lacks it too. `packed` is sorted little-endian uint32, kept for one
-    cycle and only where the reader requested it.
+    count. The count is -1 where the page lacks it too. Beside a digest, `packed` has them, sorted, as
+    little-endian uint32.
     """
 
     count: int

@@ -292,16 +292,6 @@ class BuildInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class LogRejection:
-    """A packet or stream that a member discarded because of its label, found in a log line."""
-
-    label: str
-    kind: str  # "packet" or "stream"
-    source: str  # host:port it came from
-    at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class GossipView:
     """One process's gossip copy: its member list and the values that were read from it."""
 

@@ -7,6 +7,7 @@ late in the last cycle. A hanging process costs no other process its pages or th
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from types import MappingProxyType
@@ -40,13 +41,11 @@ class Stragglers:
         """Make a round, `room` processes at a time (0: all). Returns those that are done in time. The
         remaining processes go on by themselves, with the `rest` of their pages.
         """
-        places = asyncio.Semaphore(room) if room else None
+        places = asyncio.Semaphore(room or sys.maxsize)
 
         async def one(visit: Visit) -> None:
-            if places is None:
-                return await read(visit)
             async with places:
-                return await read(visit)
+                await read(visit)
 
         tasks = {}
         async for visit in in_portions(visits):

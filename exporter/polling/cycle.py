@@ -33,7 +33,7 @@ from exporter.polling.concurrent_visits import (
     in_portions,
     ticked,
 )
-from exporter.polling.poll_input import Plan
+from exporter.polling.poll_input import Plan, nothing
 from exporter.polling.process_state import Memory, configurations
 from exporter.polling.sharding import share_out
 from exporter.polling.stores import read_stores
@@ -257,12 +257,12 @@ class Poller:
             now = asyncio.get_running_loop().time()
             in_time = now + STORE_SHARE * (deadline - now)
             stores, (visits, sweep) = await asyncio.gather(
-                self._read_stores(plan, in_time), self._rings(plan, visits, stragglers)
+                read_stores(plan.stores, in_time, self.snapshot), self._rings(plan, visits, stragglers)
             )
             return stores, await self._gossip(plan, visits, stragglers, sweep)
         visits, sweep = await self._rings(plan, visits, stragglers)
         sweep = await self._gossip(plan, visits, stragglers, sweep)
-        return await self._read_stores(plan, deadline), sweep
+        return await read_stores(plan.stores, deadline, self.snapshot), sweep
 
     async def _rings(
         self, plan: Plan, visits: list[Visit], stragglers: Stragglers
@@ -276,7 +276,9 @@ class Poller:
 
         async def read(names: Iterable[str], size: float) -> set[str]:
             turn = [having[name] for name in names]
-            done = await stragglers.prompt(turn, self._rings_of, self._gossip_of, _room(size))
+            done = await stragglers.prompt(
+                turn, lambda visit: visit.read_rings(plan.pages), self._gossip_of, _room(size)
+            )
             return {visit.target.name for visit in turn if visit not in done}
 
         first, late = frozenset[str](), set[str]()
@@ -300,9 +302,6 @@ class Poller:
             self.plan.views_per_cycle, self.plan.interval, WITHIN if needed else None, at_rest=at_rest
         )
 
-    async def _rings_of(self, visit: Visit) -> None:
-        await visit.read_rings(self.plan.pages)
-
     async def _gossip(self, plan: Plan, visits: list[Visit], stragglers: Stragglers, beside: float) -> float:
         """Read the gossip, and the copies of the processes that are due. Returns the seconds until all are
         read in full. `beside` are those of the ring pages.
@@ -323,7 +322,7 @@ class Poller:
         again = frozenset(filter(self._is_in_doubt(ha), listed))
         self._entries.take(listed, math.ceil(turn.sweep_seconds / plan.interval), again)
         chosen = [having[name] for name in sorted(turn.targets)]
-        await stragglers.prompt(chosen, self._values, _no_rest, _room(_mean(last)))
+        await stragglers.prompt(chosen, self._values, nothing, _room(_mean(last)))
         return max(beside, turn.sweep_seconds)
 
     def _is_in_doubt(self, ha: HaKeys) -> Callable[[str], bool]:
@@ -331,19 +330,12 @@ class Poller:
         doubted = known.standing.again() if known else frozenset()
         return lambda name: bool(doubted) and ha.entry(name) in doubted
 
-    async def _read_stores(self, plan: Plan, deadline: float) -> tuple[StoreContent, ...]:
-        return await read_stores(plan.stores, deadline, self.snapshot)
-
 
 @dataclass(frozen=True, slots=True)
 class _Read:
     observed: tuple[Observation, ...]
     stores: tuple[StoreContent, ...]
     sweep_seconds: float
-
-
-async def _no_rest(_: Visit) -> None:
-    return None
 
 
 def _room(size: float) -> int:

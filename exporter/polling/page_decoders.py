@@ -41,7 +41,7 @@ DECODERS = {kind.name: _decoder_of(kind) for kind in PAGE_KINDS}
 
 def ring_of(body: bytes, clock: float | None, *, cache: MemberCache) -> Ring | None:
     """A ring page."""
-    return decode_ring(body, clock=clock, packed=True, cache=cache)
+    return decode_ring(body, clock=clock, cache=cache)
 
 
 def partition_ring_of(body: bytes, clock: float | None) -> PartitionRing | None:

@@ -55,6 +55,7 @@ from exporter.sources.http.process_limits import Spending
 
 T = TypeVar("T")
 JSON, HTML = "application/json", "text/html"  # a ring page has tokens only in JSON
+COPY = "/memberlist?downloadKey"
 LARGE = 512 * 1024  # bytes of a ring page, from which on its tokens are left out most of the time
 READ_TOKENS_AGAIN = 900.0  # seconds; jittered
 ASK_ABSENT_AGAIN = 300.0  # seconds; jittered by the caller
@@ -343,47 +344,38 @@ class Visit:
         rings, left_out = rings_listed(self.gossip.value.keys, self.kind, self.ha)
         self.values |= dict.fromkeys(left_out, NOT_READ)
         self.memory.rings_had, wanted = rings, [*rings, *sorted(elected & self.elected())]
-        sizes = await asyncio.gather(*(self._read_value(key) for key in wanted))
+        await asyncio.gather(*map(self._read_value, wanted))
         before, self.memory.values_ended = self.memory.values_ended, ending(self.values.values())
-        self.memory.value_bytes = sum(sizes)
+        self.memory.value_bytes = sum(self._sizes.get(f"{COPY}={key}", 0) for key in wanted)
         if not fails_anew(self.memory.values_ended, before):
             self.memory.values_read_at = self.now()
 
-    async def _read_value(self, key: str) -> int:
-        place = f"/memberlist?downloadKey={key}"
-        held = self.memory.pauses.held(place, self.now())
-        if held is not None:
-            self.values[key] = held
-            return 0
-        answer = await self.fetcher.get(
-            self.target,
-            "/memberlist",
-            query={"downloadKey": key},
-            deadline=self.deadline,
-            spending=self.spending,
+    async def _read_value(self, key: str) -> None:
+        self.values[key] = await self._page(
+            "/memberlist", lambda body, _: decode_value(key, body, cache=self.cache), key=key
         )
-        page = self.values[key] = await self._decoder.page(
-            "/memberlist?downloadKey",
-            answer,
-            lambda body, _: decode_value(key, body, packed=True, cache=self.cache),
-        )
-        self.memory.pauses.learn(place, page, answer.received, self.now())
-        return len(answer.body)
 
     async def _page(
-        self, path: str, decode: Callable[[bytes, float | None], T | None], accept: str = "*/*"
+        self, path: str, decode: Callable[[bytes, float | None], T | None], accept: str = "*/*", key: str = ""
     ) -> Page[T]:
-        held = self.memory.pauses.held(path, self.now())
+        """One page, decoded; with a `key`, this copy in the gossip."""
+        name, place = (COPY, f"{COPY}={key}") if key else (path, path)
+        held = self.memory.pauses.held(place, self.now())
         if held is not None:
             return held
         answer = await self.fetcher.get(
-            self.target, path, accept=accept, deadline=self.deadline, spending=self.spending
+            self.target,
+            path,
+            accept=accept,
+            query={"downloadKey": key} if key else None,
+            deadline=self.deadline,
+            spending=self.spending,
         )
-        self._sizes[path] = len(answer.body)
-        page = await self._decoder.page(path, answer, decode)
+        self._sizes[place] = len(answer.body)
+        page = await self._decoder.page(name, answer, decode)
         if accept != HTML:  # where it fails, the page is requested with its tokens
-            self.memory.pauses.learn(path, page, answer.received, self.now())
-        if page.outcome is Outcome.ABSENT and not self._starting:
+            self.memory.pauses.learn(place, page, answer.received, self.now())
+        if page.outcome is Outcome.ABSENT and not key and not self._starting:
             self.memory.absent_until[path] = self.now() + ASK_ABSENT_AGAIN * self.jitter()
         return page
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from exporter.decode.build import decode_build
 from exporter.decode.config import decode_config
-from exporter.decode.label_rejections import decode_line
+from exporter.decode.formats.member_cache import MemberCache
+from exporter.decode.label_rejections import rejected_label
 from exporter.decode.memberlist import decode_memberlist
 from exporter.decode.metrics import decode_metrics
 from exporter.decode.partition import decode_partition_ring
@@ -54,7 +55,7 @@ LOG = b"ts=2026-11-21T01:49:29Z " + (
 
 
 def value(key: str) -> Callable[[bytes], object]:
-    return lambda body: decode_value(key, body, packed=True)
+    return lambda body: decode_value(key, body)
 
 
 DECODERS: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
@@ -62,8 +63,8 @@ DECODERS: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
         decode_ring,
         [f(RING) for f in (pages.dskit_json, pages.cortex_json, pages.dskit_html, pages.cortex_html)],
     ),
-    "ring, counted": (lambda body: decode_ring(body, tokens=False), [pages.dskit_json(RING)]),
-    "partition ring": (lambda body: decode_partition_ring(body, tokens=True), [shown()]),
+    "ring with a cache": (lambda body: decode_ring(body, cache=MemberCache()), [pages.dskit_json(RING)]),
+    "partition ring": (decode_partition_ring, [shown()]),
     "memberlist": (decode_memberlist, [GOSSIP]),
     "tracker": (decode_tracker, [TRACKER]),
     "stored ring": (value("collectors/ring"), [pages.stored(RING)]),
@@ -76,7 +77,7 @@ DECODERS: dict[str, tuple[Callable[[bytes], object], list[bytes]]] = {
     "metrics": (decode_metrics, [METRICS]),
     "config": (decode_config, [MIMIR, LOKI, TEMPO]),
     "build": (decode_build, [BUILD]),
-    "log line": (decode_line, [LOG]),
+    "log line": (rejected_label, [LOG]),
 }
 SPLICES = (
     b"null", b"-1", b"1e999", b"NaN", b"99999999999999999999999", b"0001-01-01", b"\xff\xfe", b"\x00",

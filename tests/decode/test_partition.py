@@ -38,12 +38,6 @@ def test_the_json_page_has_state_owners_locks_and_corruption() -> None:
     assert found.partitions[0] == Partition(0, PartitionState.PENDING, corrupted=True)
 
 
-def test_tokens_are_read_only_on_request() -> None:
-    found = decode_partition_ring(shown(), tokens=True)
-    assert found is not None
-    assert found.partitions[1].tokens.digest is not None
-
-
 @pytest.mark.parametrize(
     ("state", "expected"),
     [

@@ -151,7 +151,7 @@ def test_a_download_holds_the_members_and_tokens_that_the_process_shows(shared: 
         shown = views.get((answer.recording, answer.target, key), {}).get("ingesters") if key else None
         if not shown:
             continue
-        stored = decode_value(key, answer.body, packed=True)
+        stored = decode_value(key, answer.body)
         assert isinstance(stored, Ring)
         assert stored.members.keys() == shown.keys(), answer.where
         for name, member in stored.members.items():

@@ -62,22 +62,10 @@ def test_dskit_html_round_trip_across_midnight_and_in_any_zone(ring: list[Made],
     check(pages.dskit_html(ring, zone=zone), ring, digest=False, read_only=True)
 
 
-@given(pages.members(SHOWN))
-def test_without_tokens_only_their_number_is_read(ring: list[Made]) -> None:
-    for body in (pages.dskit_json(ring), pages.cortex_json(ring)):
-        found = decode_ring(body, tokens=False)
-        assert found is not None
-        assert [m.tokens for m in found.members.values()] == [Tokens(len(made.tokens)) for made in ring]
-
-
-def test_packed_tokens_are_kept_only_on_request() -> None:
-    body = pages.dskit_json([MADE])
-    kept, plain = decode_ring(body, packed=True), decode_ring(body)
-    assert kept is not None
-    assert plain is not None
-    assert kept.members["ingester-0"].tokens.packed == b"\x03\0\0\0\x07\0\0\0"
-    assert plain.members["ingester-0"].tokens.packed is None
-    assert kept.members["ingester-0"].tokens == plain.members["ingester-0"].tokens
+def test_tokens_are_kept_in_order() -> None:
+    found = decode_ring(pages.dskit_json([MADE]))
+    assert found is not None
+    assert found.members["ingester-0"].tokens.packed == b"\x03\0\0\0\x07\0\0\0"
 
 
 def test_a_page_of_2020_has_fewer_columns_and_another_name_for_the_first() -> None:
@@ -239,4 +227,4 @@ def test_a_json_of_very_many_members_is_refused_before_it_is_built() -> None:
 ])  # fmt: skip
 def test_a_page_beyond_any_ring_is_refused_before_anything_is_made_of_it(body: bytes, what: str) -> None:
     with pytest.raises(DecodeError, match=what):
-        decode_ring(body, packed=True, cache=MemberCache())
+        decode_ring(body, cache=MemberCache())

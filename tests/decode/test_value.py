@@ -49,17 +49,10 @@ def test_the_bytes_of_a_ring_round_trip(made: list[Made]) -> None:
 
 @given(pages.members())
 def test_kept_tokens_are_sorted(made: list[Made]) -> None:
-    stored = ring(decode_value(RING, pages.stored(made), packed=True)).members
+    stored = ring(decode_value(RING, pages.stored(made))).members
     for each in made:
         expected = b"".join(token.to_bytes(4, "little") for token in sorted(each.tokens))
         assert stored[each.id].tokens.packed == expected
-
-
-@given(pages.members())
-def test_without_tokens_only_their_number_is_read(made: list[Made]) -> None:
-    expected = {each.id: Tokens(len(each.tokens)) for each in made}
-    value = decode_value(RING, pages.stored(made), tokens=False)
-    assert {member.id: member.tokens for member in ring(value).members.values()} == expected
 
 
 def test_a_tombstone_is_kept_as_left() -> None:
@@ -86,7 +79,6 @@ def test_tokens_in_two_pieces_or_one_by_one_are_the_same_tokens() -> None:
     for encoded in (pieces, loose, mixed):
         body = snappy(entry("a", pages.instance(MADE, encoded)))
         assert one(decode_value(RING, body)).tokens == expected
-        assert one(decode_value(RING, body, tokens=False)).tokens.count == 3
 
 
 def test_tokens_out_of_order_have_the_digest_of_the_sorted() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from exporter.decode.formats.bounds import MAX_HTML, MAX_MEMBERS, at_most
@@ -63,6 +63,15 @@ def tables(body: bytes, place: str) -> list[Table]:
     at_most(body.count(b"<t"), MAX_CELLS, f"{place}: cells of a page")
     parts = re.split(rb"<table[\s>]", body, maxsplit=MAX_TABLES, flags=re.IGNORECASE)[1:]
     return [_table(_END_OF_ROWS.split(part, maxsplit=1)[0], place) for part in parts]
+
+
+def table_with(page_tables: Iterable[Table], columns: Iterable[str], otherwise: str) -> Table:
+    """The first table with these columns. Raises `DecodeError` with the text `otherwise`."""
+    wanted = frozenset(columns)
+    found = next((table for table in page_tables if wanted.issubset(table.columns)), None)
+    if found is None:
+        raise DecodeError(otherwise)
+    return found
 
 
 def page_clock(body: bytes) -> str:

@@ -90,24 +90,20 @@ class MemberCache:
         self.token_lists = SharedLists()
         self._lists: EntryCache[tuple[GossipMember, ...]] = EntryCache(hashed=True)
         self._turns = 0
-        self._last_list: tuple[bytes, tuple[GossipMember, ...]] = (b"", ())
-
-    @property
-    def last_list(self) -> tuple[bytes, tuple[GossipMember, ...]]:
-        """The list of the last /memberlist page, and its members: most processes show the same list."""
-        return self._last_list
+        # The list of the last /memberlist page, and its members: most processes show the same list.
+        self.last_list: tuple[bytes, tuple[GossipMember, ...]] = (b"", ())
 
     def member_list(self, raw: bytes) -> tuple[GossipMember, ...] | None:
         """The members that this very list of a /memberlist page gave, `None` where it is new."""
         (found,) = self._lists.get([raw])
         if found is not None:
-            self._last_list = raw, found
+            self.last_list = raw, found
         return found
 
     def put_member_list(self, raw: bytes, members: tuple[GossipMember, ...]) -> None:
         """Remember what this list gave."""
         self._lists.put(raw, members)
-        self._last_list = raw, members
+        self.last_list = raw, members
 
     def turn(self) -> None:
         """Start a new generation; call it between cycles."""

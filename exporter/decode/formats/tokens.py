@@ -1,4 +1,4 @@
-"""Tokens: packed varints and JSON lists to counts, digests and sorted arrays, a complete ring at once.
+"""Tokens: packed varints and JSON lists to digests and sorted arrays, a complete ring at once.
 
 A ring of 3,000 members has 1.5 million tokens; one Python object for each would cost the cycle. The digest is
 blake2b with 8 bytes over the sorted tokens as little-endian uint32. So equal tokens have equal digests, from
@@ -28,36 +28,31 @@ _MASKS = np.array([(1 << 8 * (length + 1)) - 1 for length in range(5)], np.uint6
 _TOKEN_LIST = list[int] | None
 
 
-def count_packed(packed: bytes) -> Tokens:
-    """How many tokens there are, without reading them."""
-    return Tokens(len(packed.translate(None, _NOT_LAST)))
-
-
 def count_json(raw: bytes) -> Tokens:
     """How many tokens a JSON list has, without reading them."""
     inner = raw.strip(b"[] \t\r\n")
     return Tokens(0 if inner in {b"", b"null"} else inner.count(b",") + 1)
 
 
-def tokens_of_packed(lists: Sequence[bytes], *, keep: bool, place: str) -> list[Tokens]:
-    """Tokens of many members, each the packed varints of one. `keep` keeps the sorted tokens too."""
+def tokens_of_packed(lists: Sequence[bytes], *, place: str) -> list[Tokens]:
+    """Tokens of many members, each the packed varints of one."""
     found: list[Tokens] = []
     for some in _in_pieces(lists, place):
         data = b"".join(some)
         counts = np.fromiter((len(part.translate(None, _NOT_LAST)) for part in some), np.int64, len(some))
         if any(part and part[-1] & 0x80 for part in some):
             raise DecodeError(f"{place}: a number without its end, expected packed uint32")
-        found += _finish(_varints(data, place), counts, keep=keep)
+        found += _finish(_varints(data, place), counts)
     return found
 
 
-def tokens_of_json(lists: Sequence[bytes], *, keep: bool, place: str) -> list[Tokens]:
+def tokens_of_json(lists: Sequence[bytes], *, place: str) -> list[Tokens]:
     """Tokens of many members, each a JSON list of numbers or null."""
     found: list[Tokens] = []
     for some in _in_pieces(lists, place):
         arrays = [_numbers(raw, place) for raw in some]
         counts = np.fromiter((array.size for array in arrays), np.int64, len(arrays))
-        found += _finish(np.concatenate(arrays), counts, keep=keep)
+        found += _finish(np.concatenate(arrays), counts)
     return found
 
 
@@ -107,14 +102,14 @@ def _array(numbers: list[int], place: str) -> Uints:
         raise DecodeError(f"{place}: a number outside 0 to 4294967295, expected uint32") from None
 
 
-def _finish(flat: Uints, counts: Bounds, *, keep: bool) -> list[Tokens]:
+def _finish(flat: Uints, counts: Bounds) -> list[Tokens]:
     """One `Tokens` for each member's stretch of `flat`."""
     bounds = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
     jumbled = _jumbled(flat, bounds[:-1], bounds[1:])
     data = flat.astype("<u4", copy=False).tobytes()
     edges = (bounds * 4).tolist()
     parts = (data[start:end] for start, end in pairwise(edges))
-    return [_tokens(part, mixed, keep) for part, mixed in zip(parts, jumbled, strict=True)]
+    return [_tokens(part, mixed) for part, mixed in zip(parts, jumbled, strict=True)]
 
 
 def _jumbled(flat: Uints, starts: Bounds, ends: Bounds) -> list[bool]:
@@ -126,8 +121,8 @@ def _jumbled(flat: Uints, starts: Bounds, ends: Bounds) -> list[bool]:
     return found
 
 
-def _tokens(data: bytes, jumbled: bool, keep: bool) -> Tokens:
+def _tokens(data: bytes, jumbled: bool) -> Tokens:
     if jumbled:
         data = np.sort(np.frombuffer(data, "<u4")).tobytes()
     digest = hashlib.blake2b(data, digest_size=8).digest()
-    return Tokens(len(data) // 4, digest, data if keep else None)
+    return Tokens(len(data) // 4, digest, data)

@@ -78,7 +78,7 @@ def test_entries_that_come_again_or_twice_or_with_two_names_are_read_as_without(
     cache, tokens = MemberCache(), EntryCache[Tokens](hashed=True)
     for some in rings:
         body = bytes(cramjam.snappy.compress_raw(b"".join(some)))
-        expected = decode_value("collectors/ring", body, packed=True)
+        expected = decode_value("collectors/ring", body)
         assert decode_value("collectors/ring", body, cache=cache) == expected
         assert decode_value("collectors/ring", body, cache=tokens) == expected
 
@@ -100,7 +100,7 @@ def test_members_share_their_tokens_with_an_earlier_reading_unless_they_are_othe
     for body in (stored(entry("a", 1)), stored(entry("a", 2)), stored(entry("a", 3, tokens=b"\x01"))):
         ring = decode_value("collectors/ring", body, cache=known)
         assert isinstance(ring, Ring)
-        assert ring == decode_value("collectors/ring", body, packed=True)
+        assert ring == decode_value("collectors/ring", body)
         rings.append(ring.members["a"].tokens)
         known.turn()
     assert rings[1] is rings[0]

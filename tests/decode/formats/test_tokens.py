@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.decode.formats.tokens import count_json, count_packed, tokens_of_json, tokens_of_packed
+from exporter.decode.formats.tokens import count_json, tokens_of_json, tokens_of_packed
 from exporter.errors import DecodeError
 from exporter.model.entry import Tokens
 from tests.decode import pages
@@ -28,30 +28,29 @@ def expected(tokens: list[int]) -> Tokens:
 
 @given(lists)
 def test_varints_of_many_members_decode_to_their_sorted_tokens(members: list[list[int]]) -> None:
-    found = tokens_of_packed([pages.packed(tokens) for tokens in members], keep=True, place="x")
+    found = tokens_of_packed([pages.packed(tokens) for tokens in members], place="x")
     assert found == [expected(tokens) for tokens in members]
     assert [each.packed for each in found] == [expected(tokens).packed for tokens in members]
-    assert [count_packed(pages.packed(tokens)).count for tokens in members] == list(map(len, members))
 
 
 @given(lists)
 def test_json_lists_give_the_same_tokens_as_varints(members: list[list[int]]) -> None:
     as_json = [str(tokens).encode() for tokens in members]
-    found = tokens_of_json(as_json, keep=True, place="x")
-    assert found == tokens_of_packed([pages.packed(t) for t in members], keep=True, place="x")
+    found = tokens_of_json(as_json, place="x")
+    assert found == tokens_of_packed([pages.packed(t) for t in members], place="x")
     assert [count_json(raw).count for raw in as_json] == list(map(len, members))
 
 
 def test_null_and_nothing_are_no_tokens_with_the_digest_of_none() -> None:
     empty = expected([])
-    assert tokens_of_json([b"null", b"[]"], keep=False, place="x") == [empty, empty]
-    assert tokens_of_packed([b""], keep=False, place="x") == [empty]
+    assert tokens_of_json([b"null", b"[]"], place="x") == [empty, empty]
+    assert tokens_of_packed([b""], place="x") == [empty]
     assert count_json(b"null") == count_json(b" [ ] ") == Tokens(0)
 
 
 def test_members_of_many_megabytes_are_read_in_pieces_with_the_same_result() -> None:
     tokens = list(range(2**31, 2**31 + 100_000))  # half a megabyte each
-    found = tokens_of_packed([pages.packed(tokens)] * 9, keep=False, place="x")
+    found = tokens_of_packed([pages.packed(tokens)] * 9, place="x")
     assert found == [expected(tokens)] * 9
 
 
@@ -60,4 +59,4 @@ def test_members_of_many_megabytes_are_read_in_pieces_with_the_same_result() -> 
 )
 def test_a_list_that_is_no_list_of_tokens_is_refused(raw: bytes) -> None:
     with pytest.raises(DecodeError, match=r"^x: "):
-        tokens_of_json([raw], keep=False, place="x")
+        tokens_of_json([raw], place="x")
