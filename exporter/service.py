@@ -103,11 +103,8 @@ class Service:
         newest = Newest(lambda: watch.poller.snapshot, lambda: watch.config.interval, watch.poller.now)
         renderer = Renderer(newest, lambda: self._self_facts(watch.config))
 
-        def config_text() -> str:
+        def config_text() -> str:  # of the configuration at that time
             return watch.config.shown()
-
-        async def reload() -> None:
-            await self.reload(watch)
 
         return ServerState(
             newest=newest,
@@ -115,7 +112,7 @@ class Service:
             targets=lambda: target_rows(watch),
             metrics=renderer,
             version=__version__,
-            reload=reload if self.args.lifecycle else None,
+            reload=partial(self.reload, watch) if self.args.lifecycle else None,
             plans=plans_of,
             timeline=lambda: self._timeline.timeline,
             interval=lambda: watch.config.interval,

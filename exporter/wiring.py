@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from types import TracebackType
 from typing import Any, Self
 
 from exporter.config import Config, Consul, RingSpec, each_store
@@ -157,9 +156,7 @@ class Watch:
         self._stack.push_async_callback(self.seeds.close)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
     def _plan(self, config: Config) -> Plan:
@@ -172,7 +169,7 @@ class Watch:
             interval=config.interval,
             product=product_of(config),
             pages=pages_of(config),
-            stores=store_readers(config, self.fetcher),
+            stores=tuple(store_readers(config, self.fetcher)),
             views_per_cycle=None if views == "auto" else views,
             discovered=self.discovery.discovered,
             unsure=self.discovery.unwatched,

@@ -144,11 +144,7 @@ _CONSUL: Mapping[str, str] = {
     "host": "write url: http://VALUE (https:// with TLS)",
     "acl_token": _IN_FILE.format("token_file"),
     "http_client_timeout": "write http_client: {timeout: VALUE}",
-    "consistent_reads": _NOT_HERE,
-    "watch_rate_limit": _NOT_HERE,
-    "watch_burst_size": _NOT_HERE,
-    "cas_retry_delay": _NOT_HERE,
-}
+} | dict.fromkeys(("consistent_reads", "watch_rate_limit", "watch_burst_size", "cas_retry_delay"), _NOT_HERE)
 _ETCD: Mapping[str, str] = {
     "endpoints": "write urls: [http://VALUE] (https:// with TLS)",
     "password": _IN_FILE.format("password_file"),

@@ -19,13 +19,7 @@ from exporter.model.entry import Partition, PartitionState, Tokens
 from exporter.model.pages import PartitionRing
 
 _OWNER_DELETED = 2
-_STATES = (
-    PartitionState.UNKNOWN,
-    PartitionState.PENDING,
-    PartitionState.ACTIVE,
-    PartitionState.INACTIVE,
-    PartitionState.DELETED,
-)
+_STATES = tuple(PartitionState)  # as the pages number them
 _BY_NAME = MappingProxyType({state.value: state for state in _STATES})
 _NO_TOKENS = msgspec.Raw(b"null")
 _LARGEST_ID = 2**31 - 1

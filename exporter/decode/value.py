@@ -30,15 +30,8 @@ MAX_ANNOUNCED = 64 * 1024 * 1024  # 25,000 members with 512 tokens each
 _BEST_RATIO = 22  # a snappy copy of 64 bytes takes three
 _ENTRY = 0x0A  # the tag of a ring's members: field 1, with a length
 _REPLICA_NUMBERS = range(2, 6)  # received_at, deleted_at, elected_at, elected_changes
-_BY_NUMBER = MappingProxyType(
-    {
-        0: State.ACTIVE,
-        1: State.LEAVING,
-        2: State.PENDING,
-        3: State.JOINING,
-        4: State.LEFT,
-        5: State.READ_ONLY,
-    }
+_BY_NUMBER = dict(
+    enumerate((State.ACTIVE, State.LEAVING, State.PENDING, State.JOINING, State.LEFT, State.READ_ONLY))
 )
 
 

@@ -24,12 +24,8 @@ StoreReader = Callable[[float, frozenset[str]], Awaitable[StoreContent]]  # dead
 _Reader = Callable[[float, frozenset[str], Decode], Awaitable[StoreContent]]
 
 
-def store_readers(config: Config, fetcher: Fetcher) -> tuple[StoreReader, ...]:
+def store_readers(config: Config, fetcher: Fetcher) -> Iterator[StoreReader]:
     """A reader for each configured store."""
-    return tuple(_readers(config, fetcher))
-
-
-def _readers(config: Config, fetcher: Fetcher) -> Iterator[StoreReader]:
     for place, name, store in each_store(config.stores):
         http = f"stores{place}"
         if isinstance(store, Consul):

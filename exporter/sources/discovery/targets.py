@@ -67,34 +67,28 @@ class Slot:
         try:
             finding = await self.source.find()
         except (KVMigrationError, OSError) as error:
-            self._note(False, str(error)[:300])
+            self.note(False, str(error)[:300])
         except Exception:
             # a bug in one source must not end its task unnoticed, nor the other sources' tasks
             log.exception("a source of targets failed", source=self.label)
-            self._note(False, "an error of the exporter itself; read its log")
+            self.note(False, "an error of the exporter itself; read its log")
         else:
             finding = finding if isinstance(self.source, StaticSource) else _askable(finding)
             if finding.found != self.found:
                 self.left = left_behind(self.found, self.left, finding.found)
                 self.found = finding.found
             self.not_running = finding.not_running
-            self._note(not finding.trouble, finding.trouble)
+            self.note(not finding.trouble, finding.trouble)
 
-    def late(self) -> None:
-        """The first reading took too long and was given up; the next is the loop's."""
-        self._note(False, f"no answer within {FIRST_LOOK:g}s")
-
-    def _note(self, ok: bool, detail: str) -> None:
+    def note(self, ok: bool, detail: str) -> None:
+        """Note how a reading ended."""
         if ok != self.ok:
             self.since = self._now()
-            self._log(ok, detail)
+            if not ok:
+                log.warning("a source of targets failed", source=self.label, err=detail)
+            elif self.ok is not None:
+                log.info("a source of targets answers again", source=self.label)
         self.ok, self.detail = ok, detail
-
-    def _log(self, ok: bool, detail: str) -> None:
-        if not ok:
-            log.warning("a source of targets failed", source=self.label, err=detail)
-        elif self.ok is not None:
-            log.info("a source of targets answers again", source=self.label)
 
     def start(self) -> None:
         """Read repeatedly, if there is anything that may change."""
@@ -278,7 +272,7 @@ async def _look(slots: list[Slot]) -> None:
     try:
         _, hanging = await asyncio.wait(looks, timeout=FIRST_LOOK)
         for look in hanging:
-            looks[look].late()
+            looks[look].note(False, f"no answer within {FIRST_LOOK:g}s")  # the next one is the loop's
     finally:
         for look in looks:
             look.cancel()
