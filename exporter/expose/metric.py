@@ -27,43 +27,39 @@ class Metric:
     join: Join = ""
 
 
-class OfSeries(TypedDict, total=False):
-    """How many series a metric has at most (`Metric.estimate`), and how shards join them."""
+class Traits(TypedDict, total=False):
+    """What the metrics of a section share, or one of them has of its own. `labels` are separated by spaces,
+    `page` is where the value is read, `per` is `Metric.estimate`.
+    """
 
+    labels: str
+    page: str
     per: str
     join: Join
 
 
-class Metrics:
-    """Registers metrics, in the order in which they are shown and documented, below headings."""
+class Section:
+    """Metrics below one heading. A call registers one in `made`, in the order in which metrics are shown and
+    documented: by its name without prefix, its text and what it has of its own.
+    """
 
-    def __init__(self, heading: str = "") -> None:
-        self.made: list[Metric] = []
-        self._heading = heading
+    def __init__(self, made: list[Metric], heading: str, **shared: Unpack[Traits]) -> None:
+        self._made, self._heading, self._shared = made, heading, shared
 
-    def section(self, heading: str) -> None:
-        """Begin another heading."""
-        self._heading = heading
-
-    def gauge(self, name: str, labels: str, text: str, page: str = "", **more: Unpack[OfSeries]) -> Metric:
-        """`labels` are separated by spaces; `page` is where the value is read."""
-        return self._make("gauge", name, (labels, text, page), more)
-
-    def counter(self, name: str, labels: str, text: str, page: str = "", **more: Unpack[OfSeries]) -> Metric:
-        """A name that ends in `_total`."""
-        return self._make("counter", name, (labels, text, page), more)
-
-    def info(self, name: str, labels: str, text: str, page: str = "", **more: Unpack[OfSeries]) -> Metric:
-        """A name that ends in `_info`; its value is always 1."""
-        return self._make("info", name, (labels, text, page), more)
-
-    def _make(self, kind: Kind, name: str, texts: tuple[str, str, str], more: OfSeries) -> Metric:
-        labels, text, page = texts
-        unit = "seconds" if name.endswith("_seconds") else ""
-        full = f"{text} Read every cycle{f' from {page}' if page else ''}."
-        per, join = more.get("per", "1"), more.get("join", "")
+    def __call__(self, name: str, text: str, **own: Unpack[Traits]) -> Metric:
+        """A counter's name ends in `_total`, that of an info, which is always 1, in `_info`."""
+        traits = self._shared | own
+        page = traits.get("page", "")
         metric = Metric(
-            PREFIX + name, kind, unit, tuple(labels.split()), full, per, self._heading, page, join
+            name=PREFIX + name,
+            kind="counter" if name.endswith("_total") else "info" if name.endswith("_info") else "gauge",
+            unit="seconds" if name.endswith("_seconds") else "",
+            labels=tuple(traits.get("labels", "").split()),
+            help=f"{text} Read every cycle{f' from {page}' if page else ''}.",
+            estimate=traits.get("per", "1"),
+            group=self._heading,
+            page=page,
+            join=traits.get("join", ""),
         )
-        self.made.append(metric)
+        self._made.append(metric)
         return metric
