@@ -64,8 +64,8 @@ def test_a_process_whose_clients_only_read_has_no_phase_and_one_that_shows_none_
 
 
 def test_a_process_that_only_reads_is_not_listed_as_one_in_trouble() -> None:
-    seen = target_list(replace(snapshots.rich(), targets=(READS, WRITES, UNKNOWN)), "", 1)
-    assert [row.target.name for row in seen.rows] == ["unknown", "writes", "reads"]
+    rows = target_list(replace(snapshots.rich(), targets=(READS, WRITES, UNKNOWN)), "", 1)
+    assert [row.target.name for row in rows] == ["unknown", "writes", "reads"]
 
 
 @pytest.mark.parametrize(

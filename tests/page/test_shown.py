@@ -198,8 +198,11 @@ def test_members_are_side_by_side_even_where_the_list_of_differences_was_cut_sho
     key = replace(RING, secondary=secondary)
     row = key_rows.key_row(key, snapshots.rich(), LagHistory(), 15)
     page = key_page.key_page(row, 1, 1)
-    cells = {line.id: [cell.text for cell in line.cells] for line in page.members}
-    assert [column.name for column in page.columns] == ["gossip of mimir-write-0", "gossip of mimir-write-1"]
+    cells = {line.id: [cell.text for cell in line.cells] for line in page["members"]}
+    assert [column.name for column in page["columns"]] == [
+        "gossip of mimir-write-0",
+        "gossip of mimir-write-1",
+    ]
     assert cells["mimir-write-2"] == ["missing", "not read"]
     assert cells["mimir-write-0"] == ["same", "not read"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from exporter.expose.web.key_rows import KeyRow
+from exporter.expose.web.key_rows import Judged, KeyRow
 from exporter.expose.web.words import first, page_of
 from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, MemberFacts, SecondaryFacts
@@ -19,20 +19,14 @@ VIEWS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One member in one view; `tone` is same, late, differs, missing or unread."""
-
-    tone: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class MemberRow:
-    """One member. `member` is `None` where the primary has not got it, or has no such list of members."""
+    """One member. `member` is `None` where the primary has not got it, or has no such list of members. A
+    cell's tone is same, late, differs, missing or unread.
+    """
 
     id: str
     member: MemberFacts | None
-    cells: tuple[Cell, ...]
+    cells: tuple[Judged, ...]
     differs: bool
 
 
@@ -47,41 +41,18 @@ class Column:
     differences: Mapping[str, tuple[Difference, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class KeyPage:
-    """One key's page."""
-
-    row: KeyRow
-    columns: tuple[Column, ...]
-    more_columns: int
-    members: tuple[MemberRow, ...]
-    total: int
-    page: int
-    pages: int
-    views: tuple[ViewFacts, ...]
-    view_page: int
-    view_pages: int
-
-
-def key_page(row: KeyRow, page: int, view_page: int) -> KeyPage:
-    """Put one key's page together: members and views that differ come first."""
-    key = row.key
-    columns, more = first(_columns(key), COLUMNS)
-    rows = _ordered(key, columns)
-    listed, page, pages = page_of(rows, page, ROWS)
-    views, view_page, view_pages = page_of(sorted(key.views, key=_troubled), view_page, VIEWS)
-    return KeyPage(
-        row=row,
-        columns=columns,
-        more_columns=more,
-        members=tuple(_row(name, member, columns) for name, member in listed),
-        total=len(rows),
-        page=page,
-        pages=pages,
-        views=tuple(views),
-        view_page=view_page,
-        view_pages=view_pages,
-    )
+def key_page(row: KeyRow, page: int, view_page: int) -> dict[str, Any]:
+    """The values of one key's template: members and views that differ come first."""
+    columns = first(_columns(row.key), COLUMNS)
+    listed = page_of(_ordered(row.key, columns), page, ROWS)
+    return {
+        "row": row,
+        "key": row.key,
+        "columns": columns,
+        "listed": listed,
+        "members": [_row(name, member, columns) for name, member in listed],
+        "views": page_of(sorted(row.key.views, key=_troubled), view_page, VIEWS),
+    }
 
 
 def _columns(key: KeyFacts) -> Iterable[Column]:
@@ -146,22 +117,22 @@ def _row(name: str, member: MemberFacts | None, columns: tuple[Column, ...]) -> 
     return MemberRow(name, member, cells, any(cell.tone in ("differs", "missing") for cell in cells))
 
 
-def _cell(name: str, member: MemberFacts | None, column: Column) -> Cell:
+def _cell(name: str, member: MemberFacts | None, column: Column) -> Judged:
     if column.wrong is None:
-        return Cell("unread", "not read")
+        return Judged("unread", "not read")
     if not column.present:
-        return Cell("missing", "has not got the key")
+        return Judged("missing", "has not got the key")
     differences = column.differences.get(name, ())
     how = column.wrong.get(name)
     if how is not None:
         if how in ("missing", "extra"):
-            return Cell("missing" if how == "missing" else "differs", how)
+            return Judged("missing" if how == "missing" else "differs", how)
         texts = [_text(d) for d in differences if d.what != "lag"]
-        return Cell("differs", "; ".join(texts) or f"{how} differs")
+        return Judged("differs", "; ".join(texts) or f"{how} differs")
     late = next((d.secondary for d in differences if d.what == "lag"), "")
     if late:
-        return Cell("late", f"same, {late}")
-    return Cell("same", "same" if member is not None else "not there either")
+        return Judged("late", f"same, {late}")
+    return Judged("same", "same" if member is not None else "not there either")
 
 
 def _text(difference: Difference) -> str:

@@ -10,16 +10,15 @@ from exporter.expose.lag_history import LagHistory
 from exporter.expose.plan.shapes import PlanOut
 from exporter.expose.report.history_and_report import history_out
 from exporter.expose.web import documents
-from exporter.expose.web.go_no_go import answer_to, check_rows, step_of, task, withheld
+from exporter.expose.web.go_no_go import GoNoGo, answer_to, check_rows, step_of, task, withheld
 from exporter.expose.web.key_page import key_page
 from exporter.expose.web.key_rows import key_row
 from exporter.expose.web.overview import overview, step_links
 from exporter.expose.web.target_page import target_list, target_page
 from exporter.expose.web.words import first, page_of, path
-from exporter.expose.wording import culprits
 from exporter.expose.wording.check_evidence import oldest_views
 from exporter.expose.wording.planning.migration_report import TRACKS, clock, lasted
-from exporter.expose.wording.planning.shared_restarts import together
+from exporter.expose.wording.planning.plan_restarts import together
 from exporter.model.facts import Event, Snapshot
 from exporter.model.planning.timeline import Timeline
 
@@ -66,10 +65,11 @@ class Content:
 
 
 class NotThere(Exception):  # noqa: N818 - an answer, not a mistake
-    """There is nothing of this name; `page` makes the page for that."""
+    """There is nothing of this name; `content` says so, and has some of the names that exist."""
 
-    def __init__(self, page: Callable[[PageRequest], Content]) -> None:
-        self.page = page
+    def __init__(self, what: str, wanted: str, known: Iterable[str]) -> None:
+        values = {"what": what, "wanted": wanted, "names": first(sorted(known), NAMED)}
+        self.content = Content("not_there.html", f"No such {what}", values)
         super().__init__()
 
 
@@ -81,11 +81,11 @@ def nothing_yet(_: PageRequest) -> Content:
 def first_page(view: PageRequest) -> Content:
     """`/`."""
     contents = overview(view.known, view.history, view.interval)
-    answer = contents.answer
+    answer: GoNoGo = contents["answer"]
     return Content(
         "overview.html",
         f"{answer.word} · {view.known.fleet.next_step or 'no next step'}",
-        {"seen": contents},
+        contents,
         f"{answer.word}: {answer.sentence}",
     )
 
@@ -96,10 +96,9 @@ def key(view: PageRequest) -> Content:
     found = {path(key.key): key for key in reversed(view.known.keys)}
     facts = found.get(wanted) or found.get(f"{wanted}/")
     if facts is None:
-        raise NotThere(_missing("key", view.match["key"], [key.key for key in view.known.keys]))
+        raise NotThere("key", view.match["key"], [key.key for key in view.known.keys])
     row = key_row(facts, view.known, view.history, view.interval)
-    contents = key_page(row, view.page(), view.page("views"))
-    return Content("key.html", f"Key {facts.key}", {"seen": contents, "key": facts})
+    return Content("key.html", f"Key {facts.key}", key_page(row, view.page(), view.page("views")))
 
 
 def target(view: PageRequest) -> Content:
@@ -107,23 +106,22 @@ def target(view: PageRequest) -> Content:
     wanted = path(view.match["name"])
     facts = next((target for target in view.known.targets if path(target.name) == wanted), None)
     if facts is None:
-        raise NotThere(_missing("target", view.match["name"], [t.name for t in view.known.targets]))
-    none = culprits.name(facts.why_none) if facts.why_none else ""
-    contents = {"seen": target_page(view.known, facts), "target": facts, "none": none}
-    return Content("target.html", f"Process {facts.name}", contents)
+        raise NotThere("target", view.match["name"], [t.name for t in view.known.targets])
+    return Content("target.html", f"Process {facts.name}", target_page(view.known, facts))
 
 
 def processes(view: PageRequest) -> Content:
     """`/processes`, with `?component=`."""
-    contents = target_list(view.known, view.query.get("component", ""), view.page())
-    return Content("processes.html", "Processes", {"seen": contents})
+    component = view.query.get("component", "")
+    rows = target_list(view.known, component, view.page())
+    return Content("processes.html", "Processes", {"rows": rows, "component": component})
 
 
 def gate(view: PageRequest) -> Content:
     """`/gate/[MIGRATION/]STEP`."""
     step = step_of(view.known, view.match["step"])
     if step is None:
-        raise NotThere(_missing("gate", view.match["step"], [step.title for step in view.known.steps]))
+        raise NotThere("gate", view.match["step"], [step.title for step in view.known.steps])
     part = view.known.part is not None
     answer = withheld(view.known) if view.known.is_withheld else answer_to(view.known, step)
     bad, passed = check_rows(step, CULPRITS, part=part)
@@ -137,9 +135,8 @@ def events(view: PageRequest) -> Content:
     """`/events`, newest first, with `?kind=`."""
     kind = view.query.get("kind", "")
     wanted: list[Event] = [e for e in reversed(view.known.events) if not kind or e.kind == kind]
-    listed, page, pages = page_of(wanted, view.page(), EVENTS)
-    values = {"events": listed, "page": page, "pages": pages, "total": len(wanted), "kind": kind,
-              "kinds": sorted({event.kind for event in view.known.events})}  # fmt: skip
+    kinds = sorted({event.kind for event in view.known.events})
+    values = {"events": page_of(wanted, view.page(), EVENTS), "kind": kind, "kinds": kinds}
     return Content("events.html", "Events", values)
 
 
@@ -148,7 +145,7 @@ def plan(view: PageRequest) -> Content:
     wanted = view.match.get("plan", "")
     plans = view.plans(wanted)
     if wanted and not plans:
-        raise NotThere(_missing("plan", wanted, [step.title for step in view.known.steps]))
+        raise NotThere("plan", wanted, [step.title for step in view.known.steps])
     return Content("plan.html", "Plan", {"plans": plans, "together": together(plans)})
 
 
@@ -169,27 +166,14 @@ def document(view: PageRequest) -> Content:
     name = documents.name_of(view.match["name"])
     found = documents.documents().get(name)
     if found is None:
-        raise NotThere(_missing("document", name, documents.documents()))
+        raise NotThere("document", name, documents.documents())
     values = {"text": documents.body(found, view.root), "name": name}
     return Content("document.html", found.title, values)
 
 
 def nowhere(view: PageRequest) -> Content:
     """Any other path."""
-    values = {"what": "page", "wanted": "", "names": (), "more": 0}
-    return Content("not_there.html", "Not here", values)
-
-
-def _missing(what: str, wanted: str, known: Iterable[str]) -> Callable[[PageRequest], Content]:
-    def page(_: PageRequest) -> Content:
-        names, more = first(sorted(known), NAMED)
-        return Content(
-            "not_there.html",
-            f"No such {what}",
-            {"what": what, "wanted": wanted, "names": names, "more": more},
-        )
-
-    return page
+    return Content("not_there.html", "Not here", {"wanted": ""})
 
 
 PATHS: Final[Mapping[str, Callable[[PageRequest], Content]]] = {

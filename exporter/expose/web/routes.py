@@ -9,6 +9,7 @@ import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -81,7 +82,7 @@ def add_page(app: web.Application) -> None:
     app.router.add_get("/docs", _docs)
     app.router.add_get(r"/docs/{picture:.+\.(?:png|svg)}", _image)
     for path, make in PATHS.items():
-        app.router.add_get(path, _handler(make))
+        app.router.add_get(path, partial(_respond, make=make))
     app.router.add_get("/static/{file}", _static)
     panel = app[STATE].panel
     if panel is not None:
@@ -103,13 +104,6 @@ async def _remember(app: web.Application) -> AsyncIterator[None]:
         await task
 
 
-def _handler(make: Callable[[PageRequest], Content]) -> Handler:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return await _respond(request, make)
-
-    return handle
-
-
 async def _respond(
     request: web.Request, make: Callable[[PageRequest], Content], status: int = 200
 ) -> web.Response:
@@ -125,7 +119,8 @@ async def _respond(
     try:
         inner = await _inner(request, make, snapshot)
     except NotThere as missing:
-        return await _respond(request, missing.page, 404)
+        content = missing.content
+        return await _respond(request, lambda _: content, 404)
     text = _document(request, inner, aged)
     status = 503 if snapshot is None and status == 200 and make is not document else status
     response = web.Response(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from exporter.expose.web.words import first, page_of, query
-from exporter.model.facts import GossipFacts, KeyFacts, MemberFacts, Snapshot, TargetFacts
-from exporter.model.pages import GossipMember, GossipState, Outcome, Phase
+from exporter.expose.web.words import Excerpt, first, page_of, query
+from exporter.expose.wording import culprits
+from exporter.model.facts import GossipFacts, Snapshot, TargetFacts
+from exporter.model.pages import GossipState, Outcome, Phase
 
 LISTED: Final = 60
 MEMBERS: Final = 60
@@ -15,36 +16,19 @@ ROWS: Final = 100
 NONE_WRITES: Final = "– (it only reads)"
 
 
-@dataclass(frozen=True, slots=True)
-class TargetPage:
-    """One process's page."""
-
-    target: TargetFacts
-    phase: str
-    members: tuple[tuple[KeyFacts, MemberFacts], ...]
-    more_members: int
-    listed: tuple[GossipMember, ...]
-    more_listed: int
-    cluster: int | None  # which gossip cluster, from 1
-    clusters: int
-
-
-def target_page(snapshot: Snapshot, target: TargetFacts) -> TargetPage:
-    """Put one process's page together."""
+def target_page(snapshot: Snapshot, target: TargetFacts) -> dict[str, Any]:
+    """The values of one process's template. `cluster` is its gossip cluster, counted from 1."""
     mine = ((key, member) for key in snapshot.keys for member in key.members if member.target == target.name)
-    members, more_members = first(mine, MEMBERS)
     listed = target.gossip.members if target.gossip else ()
-    shown, more_listed = first(sorted(listed, key=lambda m: (m.state is GossipState.ALIVE, m.name)), LISTED)
-    return TargetPage(
-        target=target,
-        phase=phase_of(target),
-        members=members,
-        more_members=more_members,
-        listed=shown,
-        more_listed=more_listed,
-        cluster=_cluster(snapshot.gossip, target.name),
-        clusters=len(snapshot.gossip.clusters) if snapshot.gossip else 0,
-    )
+    return {
+        "target": target,
+        "phase": phase_of(target),
+        "members": first(mine, MEMBERS),
+        "listed": first(sorted(listed, key=lambda m: (m.state is GossipState.ALIVE, m.name)), LISTED),
+        "cluster": _cluster(snapshot.gossip, target.name),
+        "clusters": len(snapshot.gossip.clusters) if snapshot.gossip else 0,
+        "none": culprits.name(target.why_none) if target.why_none else "",
+    }
 
 
 def _cluster(gossip: GossipFacts | None, name: str) -> int | None:
@@ -61,23 +45,10 @@ class TargetRow:
     failed: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TargetList:
-    """One page of the list of processes."""
-
-    rows: tuple[TargetRow, ...]
-    component: str
-    total: int
-    page: int
-    pages: int
-
-
-def target_list(snapshot: Snapshot, component: str, page: int) -> TargetList:
+def target_list(snapshot: Snapshot, component: str, page: int) -> Excerpt[TargetRow]:
     """All processes, or those of one component; those in trouble first."""
     wanted = [t for t in snapshot.targets if not component or query(t.component or "?") == query(component)]
-    rows = sorted((_row(target) for target in wanted), key=_troubled)
-    listed, page, pages = page_of(rows, page, ROWS)
-    return TargetList(tuple(listed), component, len(rows), page, pages)
+    return page_of(sorted(map(_row, wanted), key=_troubled), page, ROWS)
 
 
 def _row(target: TargetFacts) -> TargetRow:

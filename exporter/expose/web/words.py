@@ -44,10 +44,18 @@ def count(amount: int, one: str, many: str = "") -> str:
     return f"{amount:,} {one if amount == 1 else many or one + 's'}"
 
 
-def first(items: Iterable[T], limit: int) -> tuple[tuple[T, ...], int]:
-    """The first few, and how many more there are."""
-    listed = tuple(items)
-    return listed[:limit], max(0, len(listed) - limit)
+class Excerpt(tuple[T, ...]):
+    """Some of a list: `more` is how many of its `total` follow, `page` of `pages` is where it stands."""
+
+    total: int
+    more: int
+    page: int
+    pages: int
+
+
+def first(items: Iterable[T], limit: int) -> Excerpt[T]:
+    """The first few."""
+    return page_of(tuple(items), 1, limit)
 
 
 def path(text: str) -> str:
@@ -62,8 +70,11 @@ def query(text: str) -> str:
     return quote(text[:LONGEST_PATH], safe="", errors="replace")
 
 
-def page_of(items: Sequence[T], number: int, size: int) -> tuple[Sequence[T], int, int]:
-    """One page of a list: what is on it, its number (from 1) and how many there are."""
+def page_of(items: Sequence[T], number: int, size: int) -> Excerpt[T]:
+    """One page of a list, counted from 1; the nearest one where there is no such page."""
     pages = max(1, -(-len(items) // size))
     number = min(max(1, number), pages)
-    return items[(number - 1) * size : number * size], number, pages
+    excerpt = Excerpt(items[(number - 1) * size : number * size])
+    excerpt.page, excerpt.pages = number, pages
+    excerpt.total, excerpt.more = len(items), max(0, len(items) - number * size)
+    return excerpt
