@@ -18,11 +18,11 @@ from exporter.config.shard_override import Shard, sharded
 from exporter.derive.planning.plan import plans_of
 from exporter.errors import ConfigError, KVMigrationError, UsageError
 from exporter.expose.exposition import Renderer, SelfFacts
-from exporter.expose.server.accept_errors import Seldom
 from exporter.expose.server.access import WebConfigFile
-from exporter.expose.server.application import build
+from exporter.expose.server.connections import Seldom
 from exporter.expose.server.listen import DEFAULT_ADDRESS, listening
 from exporter.expose.server.probe_endpoint import Prober
+from exporter.expose.server.routes import build
 from exporter.expose.server.state import DemoPanel, ServerState
 from exporter.expose.staleness import Newest
 from exporter.interpreter import Growth

@@ -20,8 +20,8 @@ from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
 from exporter.derive.planning.plan import plans_of
 from exporter.expose.exposition import Renderer, SelfFacts
-from exporter.expose.server.application import build
 from exporter.expose.server.listen import listening
+from exporter.expose.server.routes import build
 from exporter.expose.server.state import ServerState
 from exporter.expose.staleness import Newest
 from exporter.expose.web.routes import PAGES

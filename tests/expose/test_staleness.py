@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 
 from exporter.cli.arguments import run
-from exporter.expose.server.application import build
 from exporter.expose.server.listen import listening
+from exporter.expose.server.routes import build
 from exporter.expose.staleness import Newest, stale_after
 from tests.expose import snapshots
 from tests.expose.conftest import World

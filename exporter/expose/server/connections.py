@@ -2,15 +2,21 @@
 
 A client may open connections and send half a request, or read its answer a byte a second. It must not keep
 Prometheus out: at the cap, the oldest connection without a request under way makes room for a new one.
+Where none can be accepted, asyncio's errors about it are one line a minute, not a hundred a second.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import resource
+import time
 from collections.abc import Callable
+from typing import Any
 
 from aiohttp.web_protocol import RequestHandler
+
+from exporter.log import logger
 
 MOST = 512  # connections
 LEAST = 16
@@ -20,6 +26,9 @@ ANSWER_DEADLINE = 60.0  # seconds from a complete request to the last byte of th
 HANDSHAKE = 5.0  # seconds from connecting to the end of the TLS handshake
 KEEPALIVE = 75.0  # seconds without a request
 SWEEP = 1.0
+EVERY = 60.0  # seconds between two lines about connections that cannot be accepted
+_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+log = logger(__name__)
 
 
 def capacity() -> int:
@@ -146,3 +155,25 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Pass it on."""
         self._handler.resume_writing()
+
+
+class Seldom:
+    """An exception handler of the loop. It leaves all other errors to the loop."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._logged_at: float | None = None
+        self._left_out = 0
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Log the error; or count it, within `EVERY` seconds after the last line."""
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in _EXHAUSTED:
+            loop.default_exception_handler(context)
+            return
+        now = self._clock()
+        if self._logged_at is not None and now - self._logged_at < EVERY:
+            self._left_out += 1
+            return
+        log.warning("connections cannot be accepted", reason=error.strerror, times=1 + self._left_out)
+        self._logged_at, self._left_out = now, 0

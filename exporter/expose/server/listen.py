@@ -85,17 +85,6 @@ async def _served(doors: Doors, bound: socket.socket, context: ssl.SSLContext | 
     )
 
 
-async def serve(
-    app: web.Application,
-    addresses: Sequence[str],
-    stop: asyncio.Event,
-    web_config: WebConfigFile | None = None,
-) -> None:
-    """Serve until `stop` is set."""
-    async with listening(app, addresses, web_config):
-        await stop.wait()
-
-
 def _http_log() -> logging.Logger:
     """The library's log without its lines about requests that are not HTTP: any client could fill it so."""
     log = logging.getLogger(f"{__name__}.http")

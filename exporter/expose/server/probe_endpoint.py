@@ -15,18 +15,15 @@ from __future__ import annotations
 import asyncio
 import math
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
-from prometheus_client import generate_latest as plain_text
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from prometheus_client.metrics_core import Metric as Family
-from prometheus_client.registry import Collector
 
-from exporter.expose.collector import family_of, gather
+from exporter.expose.collector import gather
+from exporter.expose.exposition import text_of
 from exporter.expose.series import target_rows
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Target
@@ -36,6 +33,7 @@ LONGEST: Final = 60.0
 SHORTEST: Final = 0.1
 OFFSET: Final = 0.5  # seconds kept for our answer's way back, as blackbox_exporter keeps them
 MAX_PROBES: Final = 20
+MAX_SERIES: Final = 5_000  # of one process
 MAX_TARGET: Final = 270  # characters: a host name, a port and a scheme
 _HEADER: Final = "X-Prometheus-Scrape-Timeout-Seconds"
 _TARGET = re.compile(
@@ -112,21 +110,6 @@ def seconds_of(header: str) -> float:
     return min(LONGEST, max(SHORTEST, waits - OFFSET if waits > 2 * OFFSET else waits / 2))
 
 
-class _Probed(Collector):
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-
-    def collect(self) -> Iterator[Family]:
-        gathered = gather(target_rows(self._snapshot), MAX_SERIES)
-        for metric, series in gathered.families.items():
-            if series:
-                yield family_of(metric, series)
-
-
-MAX_SERIES: Final = 5_000  # of one process
-
-
 def _text(snapshot: Snapshot) -> bytes:
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Probed(snapshot))
-    return plain_text(registry)
+    families = gather(target_rows(snapshot), MAX_SERIES).families
+    return text_of(((metric, series) for metric, series in families.items() if series), openmetrics=False)

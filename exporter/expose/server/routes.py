@@ -1,10 +1,11 @@
 """The HTTP application: what an exporter of the Prometheus family answers, and nothing that blocks its loop.
 
-`build_app` takes the state it serves from as functions, so it has no state of its own.
+It takes the state it serves from as functions, so it has no state of its own.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
@@ -13,10 +14,14 @@ import msgspec
 from aiohttp import web
 
 from exporter.errors import KVMigrationError
+from exporter.expose.api.handlers import add_api
+from exporter.expose.report.history_and_report import report_out
+from exporter.expose.report.html_and_markdown import FORMATS
+from exporter.expose.report.redaction import redacted
 from exporter.expose.server.access import WebConfigFile, guard, is_own
+from exporter.expose.server.probe_endpoint import Prober, add_probe
 from exporter.expose.server.state import STATE, TELEMETRY_PATH, ServerState
-
-__all__ = ["SECURITY_HEADERS", "ServerState", "build_app"]
+from exporter.expose.web import add_page
 
 NAME: Final = "kvmigration"
 SECURITY_HEADERS: Final[Mapping[str, str]] = {
@@ -38,6 +43,23 @@ SECURITY_HEADERS_OF_DEMO: Final[Mapping[str, str]] = {
 }
 _MAX_BODY: Final = 64 * 1024  # nothing here takes a body
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+
+
+def build(
+    state: ServerState,
+    *,
+    telemetry_path: str = "/metrics",
+    web_config: WebConfigFile | None = None,
+    prober: Prober | None = None,
+) -> web.Application:
+    """Build the application with everything it serves; `/probe` only with a prober."""
+    app = build_app(state, telemetry_path=telemetry_path, web_config=web_config)
+    add_api(app)
+    add_page(app)
+    app.router.add_get("/report.{form:html|md}", _report)
+    if prober is not None:
+        add_probe(app, prober)
+    return app
 
 
 def build_app(
@@ -127,3 +149,23 @@ async def _reload(request: web.Request) -> web.Response:
     except KVMigrationError as error:
         return web.Response(status=500, text=f"failed to reload config: {error}\n")
     return web.Response(text="")
+
+
+async def _report(request: web.Request) -> web.Response:
+    """The report as a file to save; `?redact=1` has other names in it."""
+    state = request.app[STATE]
+    snapshot, timeline, config = state.newest(), state.timeline(), state.config_text()
+    if snapshot is None:
+        raise web.HTTPServiceUnavailable(text="the first cycle has not ended yet; repeat the request\n")
+    form = {"html": "html", "md": "markdown"}[request.match_info["form"]]
+
+    def made() -> str:
+        report = report_out(snapshot, timeline, state.version, config)
+        return FORMATS[form](redacted(report) if request.query.get("redact") == "1" else report)
+
+    text = await asyncio.to_thread(made)
+    kind = "text/html" if form == "html" else "text/markdown"
+    name = f"kvmigration-report.{request.match_info['form']}"
+    response = web.Response(body=text.encode("utf-8", "replace"), content_type=kind, charset="utf-8")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

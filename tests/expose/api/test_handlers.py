@@ -15,7 +15,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from exporter.expose.api.handlers import encode
-from exporter.expose.server.application import build
+from exporter.expose.server.routes import build
 from tests.expose import snapshots
 from tests.expose.conftest import Client, Start, World
 

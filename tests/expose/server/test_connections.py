@@ -11,8 +11,7 @@ from aiohttp import web
 
 from exporter.expose.server import connections as module
 from exporter.expose.server import listen
-from exporter.expose.server.accept_errors import EVERY, Seldom
-from exporter.expose.server.connections import Doors, capacity
+from exporter.expose.server.connections import EVERY, Doors, Seldom, capacity
 
 pytestmark = pytest.mark.asyncio
 HALF, WHOLE = b"GET / HTTP/1.1\r\nHost: x\r\nX-A: ", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -17,9 +17,9 @@ import yaml
 from exporter.config import load_text
 from exporter.demo import Demo, DemoSettings
 from exporter.errors import UsageError
-from exporter.expose.server.application import build
 from exporter.expose.server.listen import listening
 from exporter.expose.server.probe_endpoint import DEFAULT_TIMEOUT, LONGEST, Prober, seconds_of
+from exporter.expose.server.routes import build
 from exporter.model.facts import Snapshot
 from exporter.model.pages import Target
 from exporter.service import prober_of
