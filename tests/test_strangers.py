@@ -49,7 +49,7 @@ async def test_conjoined_clusters_are_seen_within_two_cycles(phase: Phase) -> No
             demo.cluster.set_fault("conjoined", on=True)
             after = await cycles(watch, demo, 2)
             assert seen_in(after).value("gossip_unknown_members") == 2
-            told = gossip_out(after.gossip, after.rejections, after.probes)
+            told = gossip_out(after)
             assert told is not None
             assert [stranger.name.rpartition("-")[0] for stranger in told.strangers] == STRANGERS
             assert all(len(stranger.seen_by) == 4 and stranger.address for stranger in told.strangers)

@@ -45,7 +45,7 @@ RUNS = [
 
 def first_line(snapshot: Snapshot) -> str:
     """The first paragraph of the screen, on one line."""
-    gossip = answers.gossip_out(snapshot.gossip, snapshot.rejections, snapshot.probes)
+    gossip = answers.gossip_out(snapshot)
     steps = tuple(map(answers.step_out, snapshot.steps))
     status = answers.status_out(snapshot, __version__)
     seen = Overview(status, answers.targets_out(snapshot), answers.rings_out(snapshot), gossip, steps)

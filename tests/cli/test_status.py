@@ -99,7 +99,7 @@ def screen(fleet: Fleet) -> list[str]:
 
 
 def screen_of(seen: Snapshot) -> list[str]:
-    gossip = gossip_out(seen.gossip)
+    gossip = gossip_out(seen)
     steps = tuple(map(step_out, seen.steps))
     overview = Overview(status_out(seen, "1"), targets_out(seen), rings_out(seen), gossip, steps)
     return text_of(overview, seen.at).splitlines()

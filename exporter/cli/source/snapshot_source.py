@@ -218,7 +218,7 @@ class _Local:
             answers.status_out(snapshot, __version__),
             answers.targets_out(snapshot),
             answers.rings_out(snapshot),
-            answers.gossip_out(snapshot.gossip, snapshot.rejections, snapshot.probes),
+            answers.gossip_out(snapshot),
             tuple(answers.step_out(step) for step in snapshot.steps),
         )
 

@@ -9,32 +9,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from exporter.expose.api.shapes import (
-    CheckOut,
-    ClientOut,
-    CoveredOut,
-    DifferenceOut,
-    EventOut,
-    GossipOut,
-    GossipTargetOut,
-    LabelRolloutOut,
-    MemberOut,
-    MigrationOut,
-    PageOut,
-    ProbeOut,
-    RejectionOut,
-    RingDetailOut,
-    RingOut,
-    RollbackOut,
-    RolloutOut,
-    SecondaryOut,
-    StatusOut,
-    StepOut,
-    StoreOut,
-    StrangerOut,
-    TargetOut,
-    ViewOut,
-)
+from exporter.expose.api import shapes
 from exporter.expose.api.suggested_stores import suggested_stores
 from exporter.expose.wording import checks as wording
 from exporter.expose.wording import culprits, labels
@@ -42,12 +17,9 @@ from exporter.expose.wording.migrations import line_of
 from exporter.expose.wording.readings import origin_text
 from exporter.model.facts import (
     ClientFacts,
-    GossipFacts,
     GossipTarget,
     KeyFacts,
     MemberFacts,
-    ProbeResult,
-    Rejection,
     SecondaryFacts,
     Snapshot,
     TargetFacts,
@@ -55,23 +27,22 @@ from exporter.model.facts import (
 from exporter.model.gate import Check, Step
 from exporter.model.migration import LabelRollout, Migration
 from exporter.model.pages import Phase
-from exporter.model.rings import UnknownMember
 from exporter.model.stores import StoreFacts
 from exporter.model.views import ViewFacts
 
 Shape = TypeVar("Shape", bound=Struct)
 
 
-def status_out(snapshot: Snapshot, version: str) -> StatusOut:
+def status_out(snapshot: Snapshot, version: str) -> shapes.StatusOut:
     """`/api/v1/status`."""
     fleet, share = snapshot.fleet, snapshot.part.share if snapshot.part else None
     up = [target for target in snapshot.targets if target.up]
-    return _as(
-        StatusOut,
+    return as_shape(
+        shapes.StatusOut,
         fleet,
         shard=share.shard if share else 0,
         shards=share.shards if share else 1,
-        rollback=_as(RollbackOut, fleet.rollback),
+        rollback=as_shape(shapes.RollbackOut, fleet.rollback),
         finished_keys=tuple(sorted(key for one in snapshot.migrations for key in one.arrived)),
         left_out_keys=_resting(snapshot),
         migrations=tuple(map(_migration, snapshot.migrations)),
@@ -86,15 +57,15 @@ def status_out(snapshot: Snapshot, version: str) -> StatusOut:
     )
 
 
-def _migration(facts: Migration) -> MigrationOut:
+def _migration(facts: Migration) -> shapes.MigrationOut:
     moved = facts.rollout
-    return _as(
-        MigrationOut,
+    return as_shape(
+        shapes.MigrationOut,
         facts,
         line=line_of(facts),
         phase=facts.phase if facts.is_of_clients else None,
-        rollout=_as(RolloutOut, moved) if moved else None,
-        rollback=_as(RollbackOut, facts.rollback),
+        rollout=as_shape(shapes.RolloutOut, moved) if moved else None,
+        rollback=as_shape(shapes.RollbackOut, facts.rollback),
     )
 
 
@@ -106,54 +77,53 @@ def _resting(snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(sorted(key for one in migrations if not one.begun for key in one.keys))
 
 
-def targets_out(snapshot: Snapshot) -> tuple[TargetOut, ...]:
+def targets_out(snapshot: Snapshot) -> tuple[shapes.TargetOut, ...]:
     """`/api/v1/targets`."""
     ages = snapshot.gossip.heartbeat_ages if snapshot.gossip else {}
     return tuple(_target(target, ages.get(target.name)) for target in snapshot.targets)
 
 
-def rings_out(snapshot: Snapshot) -> tuple[RingOut, ...]:
+def rings_out(snapshot: Snapshot) -> tuple[shapes.RingOut, ...]:
     """`/api/v1/rings`."""
     return tuple(map(_ring, snapshot.keys))
 
 
-def ring_out(key: KeyFacts) -> RingDetailOut:
+def ring_out(key: KeyFacts) -> shapes.RingDetailOut:
     """`/api/v1/rings/KEY`."""
     differences = key.secondary.differences if key.secondary else ()
-    return RingDetailOut(
+    return shapes.RingDetailOut(
         summary=_ring(key),
         members=tuple(map(_member, key.members)),
         views=tuple(map(_view, key.views)),
-        differences=tuple(_as(DifferenceOut, each) for each in differences),
+        differences=_each(shapes.DifferenceOut, differences),
     )
 
 
-def gossip_out(
-    facts: GossipFacts | None, rejections: Iterable[Rejection] = (), probes: Iterable[ProbeResult] = ()
-) -> GossipOut | None:
+def gossip_out(snapshot: Snapshot) -> shapes.GossipOut | None:
     """`/api/v1/gossip`; `None` where no process has memberlist."""
+    facts = snapshot.gossip
     if facts is None:
         return None
-    return _as(
-        GossipOut,
+    return as_shape(
+        shapes.GossipOut,
         facts,
-        strangers=tuple(map(_unknown_member, facts.unknown)),
-        ring_strangers=tuple(map(_unknown_member, facts.orphaned)),
-        foreign=tuple(map(_unknown_member, facts.foreign)),
+        strangers=_each(shapes.StrangerOut, facts.unknown),
+        ring_strangers=_each(shapes.StrangerOut, facts.orphaned),
+        foreign=_each(shapes.StrangerOut, facts.foreign),
         label_rollout=_label_rollout(facts.rollout) if facts.rollout else None,
-        rejections=tuple(_as(RejectionOut, each) for each in rejections),
-        probes=tuple(_as(ProbeOut, each) for each in probes),
+        rejections=_each(shapes.RejectionOut, snapshot.rejections),
+        probes=_each(shapes.ProbeOut, snapshot.probes),
     )
 
 
-def _label_rollout(facts: LabelRollout) -> LabelRolloutOut:
+def _label_rollout(facts: LabelRollout) -> shapes.LabelRolloutOut:
     conflicts = tuple(map(labels.conflict, facts.conflicts))
-    return _as(LabelRolloutOut, facts, next=labels.next_step(facts), conflicts=conflicts)
+    return as_shape(shapes.LabelRolloutOut, facts, next=labels.next_step(facts), conflicts=conflicts)
 
 
-def step_out(facts: Step) -> StepOut:
+def step_out(facts: Step) -> shapes.StepOut:
     """`/api/v1/gate/STEP`."""
-    return StepOut(
+    return shapes.StepOut(
         migration=facts.migration,
         step=facts.name,
         answer=facts.answer,
@@ -166,26 +136,26 @@ def step_out(facts: Step) -> StepOut:
     )
 
 
-def check_out(check: Check) -> CheckOut:
+def check_out(check: Check) -> shapes.CheckOut:
     """One check of a step."""
-    return _as(
-        CheckOut,
+    return as_shape(
+        shapes.CheckOut,
         check,
         evidence=wording.evidence(check),
         culprits=wording.culprits(check),
         holds_since=check.since,
-        covered=tuple(_as(CoveredOut, each) for each in check.covered),
+        covered=_each(shapes.CoveredOut, check.covered),
     )
 
 
-def events_out(snapshot: Snapshot) -> tuple[EventOut, ...]:
+def events_out(snapshot: Snapshot) -> tuple[shapes.EventOut, ...]:
     """`/api/v1/events`."""
-    return tuple(_as(EventOut, event) for event in snapshot.events)
+    return _each(shapes.EventOut, snapshot.events)
 
 
-def _store(facts: StoreFacts) -> StoreOut:
-    return _as(
-        StoreOut,
+def _store(facts: StoreFacts) -> shapes.StoreOut:
+    return as_shape(
+        shapes.StoreOut,
         facts,
         store=facts.title,
         last_write_at=facts.last_write,
@@ -194,26 +164,26 @@ def _store(facts: StoreFacts) -> StoreOut:
     )
 
 
-def _target(facts: TargetFacts, heartbeat_age: float | None) -> TargetOut:
-    return _as(
-        TargetOut,
+def _target(facts: TargetFacts, heartbeat_age: float | None) -> shapes.TargetOut:
+    return as_shape(
+        shapes.TargetOut,
         facts,
         clock_skew_seconds=facts.skew,
         started_at=facts.started,
         young=facts.recently_started,
-        pages=tuple(_as(PageOut, page, page=page.name) for page in facts.pages),
+        pages=tuple(as_shape(shapes.PageOut, page, page=page.name) for page in facts.pages),
         clients=tuple(map(_client, facts.clients)),
         gossip=_gossip_target(facts.gossip, heartbeat_age) if facts.gossip else None,
     )
 
 
-def _client(facts: ClientFacts) -> ClientOut:
-    return _as(ClientOut, facts, kv_name=facts.name, mirror_enabled=facts.mirror)
+def _client(facts: ClientFacts) -> shapes.ClientOut:
+    return as_shape(shapes.ClientOut, facts, kv_name=facts.name, mirror_enabled=facts.mirror)
 
 
-def _gossip_target(facts: GossipTarget, heartbeat_age: float | None) -> GossipTargetOut:
-    return _as(
-        GossipTargetOut,
+def _gossip_target(facts: GossipTarget, heartbeat_age: float | None) -> shapes.GossipTargetOut:
+    return as_shape(
+        shapes.GossipTargetOut,
         facts,
         members_by_state=facts.states,
         heartbeat_age_seconds=heartbeat_age,
@@ -222,9 +192,9 @@ def _gossip_target(facts: GossipTarget, heartbeat_age: float | None) -> GossipTa
     )
 
 
-def _ring(facts: KeyFacts) -> RingOut:
-    return _as(
-        RingOut,
+def _ring(facts: KeyFacts) -> shapes.RingOut:
+    return as_shape(
+        shapes.RingOut,
         facts,
         ring=facts.name,
         source=origin_text(facts.source),
@@ -243,29 +213,29 @@ def _ring(facts: KeyFacts) -> RingOut:
     )
 
 
-def _secondary(facts: SecondaryFacts) -> SecondaryOut:
+def _secondary(facts: SecondaryFacts) -> shapes.SecondaryOut:
     named = {"side": facts.store, "remembered": facts.by_pages, "key_missing": facts.missing_key}
-    return _as(SecondaryOut, facts, lag_seconds=facts.lag, **named)
+    return as_shape(shapes.SecondaryOut, facts, lag_seconds=facts.lag, **named)
 
 
-def _member(facts: MemberFacts) -> MemberOut:
+def _member(facts: MemberFacts) -> shapes.MemberOut:
     times = {"heartbeat_at": facts.heartbeat, "age_seconds": facts.age, "registered_at": facts.registered}
-    return _as(MemberOut, facts, ghost=facts.orphaned, **times)
+    return as_shape(shapes.MemberOut, facts, ghost=facts.orphaned, **times)
 
 
-def _view(facts: ViewFacts) -> ViewOut:
+def _view(facts: ViewFacts) -> shapes.ViewOut:
     members = {"missing_members": facts.missing, "extra_members": facts.extra}
-    return _as(ViewOut, facts, view=facts.kind, staleness_seconds=facts.staleness, **members)
+    return as_shape(shapes.ViewOut, facts, view=facts.kind, staleness_seconds=facts.staleness, **members)
 
 
-def _unknown_member(facts: UnknownMember) -> StrangerOut:
-    return _as(StrangerOut, facts)
-
-
-def _as(shape: type[Shape], facts: object, **given: object) -> Shape:
+def as_shape(shape: type[Shape], facts: object, **given: object) -> Shape:
     """The facts in a shape of the API: fields of the same name, and the other fields from `given`."""
     named = {name: getattr(facts, name) for name in shape.__struct_fields__ if name not in given}
     return shape(**{name: _plain(value) for name, value in (named | given).items()})
+
+
+def _each(shape: type[Shape], facts: Iterable[object]) -> tuple[Shape, ...]:
+    return tuple(as_shape(shape, each) for each in facts)
 
 
 def _plain(value: object) -> object:

@@ -14,31 +14,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from exporter.expose.api import answers, openapi
+from exporter.expose.api import answers, openapi, shapes
 from exporter.expose.api.chosen_steps import chosen, worst
 from exporter.expose.api.openapi import Route
-from exporter.expose.api.shapes import (
-    EventOut,
-    GossipOut,
-    RingDetailOut,
-    RingOut,
-    StatusOut,
-    StepOut,
-    TargetOut,
-    Unix,
-)
 from exporter.expose.plan.answers import plans_out
 from exporter.expose.plan.shapes import PlanOut
 from exporter.expose.report.history_and_report import history_out, report_out
 from exporter.expose.report.shapes import HistoryOut, ReportOut
 from exporter.expose.server.state import STATE
+from exporter.expose.staleness import Aged
 from exporter.model.facts import Snapshot
 
 PREFIX: Final = "/api/v1"
@@ -52,7 +43,7 @@ class Success(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """Every good answer."""
 
     status: str = "success"
-    at: Unix
+    at: shapes.Unix
     age_seconds: float
     stale: bool
     data: T
@@ -144,31 +135,30 @@ def _json(body: bytes, status: int = 200, headers: dict[str, str] | None = None)
     return response
 
 
-@dataclass(frozen=True, slots=True)
-class _Newest:
-    """The newest snapshot as it may be shown, its age in seconds, and whether it is stale."""
-
-    snapshot: Snapshot
-    age: float
-    stale: bool
-
-
-def _newest(request: web.Request) -> _Newest:
+def _newest(request: web.Request) -> tuple[Snapshot, Aged]:
+    """The newest snapshot as it may be shown. Raises 503 before the first one."""
     aged = request.app[STATE].newest.aged()
-    if aged.snapshot is None or aged.age is None:
+    if aged.snapshot is None:
         raise _Refusal(503, "the first cycle has not ended yet; repeat the request")
-    return _Newest(aged.snapshot, aged.age, aged.is_stale)
+    return aged.snapshot, aged
 
 
-def _wrapped(newest: _Newest, data: bytes, status: int = 200) -> web.Response:
-    at, age, stale = newest.snapshot.at, newest.age, newest.stale
-    return _json(encode(Success(at=at, age_seconds=age, stale=stale, data=msgspec.Raw(data))), status)
+def _wrapped(snapshot: Snapshot, aged: Aged, data: bytes, status: int = 200) -> web.Response:
+    age = aged.age or 0.0  # always there with a snapshot
+    answer = Success(at=snapshot.at, age_seconds=age, stale=aged.is_stale, data=msgspec.Raw(data))
+    return _json(encode(answer), status)
 
 
 async def _shown(request: web.Request, make: Callable[[Snapshot], object]) -> web.Response:
-    newest = _newest(request)
-    data = await request.app[_ENCODED].get(newest.snapshot, request.path, lambda: make(newest.snapshot))
-    return _wrapped(newest, data)
+    snapshot, aged = _newest(request)
+    data = await request.app[_ENCODED].get(snapshot, request.path, lambda: make(snapshot))
+    return _wrapped(snapshot, aged, data)
+
+
+_targets: Final[Handler] = partial(_shown, make=answers.targets_out)
+_rings: Final[Handler] = partial(_shown, make=answers.rings_out)
+_gossip: Final[Handler] = partial(_shown, make=answers.gossip_out)
+_events: Final[Handler] = partial(_shown, make=answers.events_out)
 
 
 async def _status(request: web.Request) -> web.Response:
@@ -176,25 +166,25 @@ async def _status(request: web.Request) -> web.Response:
     return await _shown(request, lambda snapshot: answers.status_out(snapshot, version))
 
 
-async def _targets(request: web.Request) -> web.Response:
-    return await _shown(request, answers.targets_out)
+async def _history(request: web.Request) -> web.Response:
+    timeline = request.app[STATE].timeline()
+    return await _shown(request, lambda _: history_out(timeline))
 
 
-async def _rings(request: web.Request) -> web.Response:
-    return await _shown(request, answers.rings_out)
+async def _report(request: web.Request) -> web.Response:
+    state = request.app[STATE]
+    timeline, config = state.timeline(), state.config_text()
+    return await _shown(request, lambda snapshot: report_out(snapshot, timeline, state.version, config))
 
 
 async def _ring(request: web.Request) -> web.Response:
     wanted = request.match_info["key"]
-    found = {key.key: key for key in _newest(request).snapshot.keys}
+    snapshot, _ = _newest(request)
+    found = {key.key: key for key in snapshot.keys}
     key = found.get(wanted) or found.get(f"{wanted}/")
     if key is None:
         raise _Refusal(404, f"no ring has the key {wanted[:200]}; the keys are: {', '.join(found) or 'none'}")
     return await _shown(request, lambda _: answers.ring_out(key))
-
-
-async def _gossip(request: web.Request) -> web.Response:
-    return await _shown(request, lambda s: answers.gossip_out(s.gossip, s.rejections, s.probes))
 
 
 async def _plan(request: web.Request) -> web.Response:
@@ -211,25 +201,10 @@ async def _plan(request: web.Request) -> web.Response:
     return await _shown(request, make)
 
 
-async def _history(request: web.Request) -> web.Response:
-    timeline = request.app[STATE].timeline()
-    return await _shown(request, lambda _: history_out(timeline))
-
-
-async def _report(request: web.Request) -> web.Response:
-    state = request.app[STATE]
-    timeline, config = state.timeline(), state.config_text()
-    return await _shown(request, lambda snapshot: report_out(snapshot, timeline, state.version, config))
-
-
-async def _events(request: web.Request) -> web.Response:
-    return await _shown(request, answers.events_out)
-
-
 async def _gate(request: web.Request) -> web.Response:
     _only(request)
-    newest = _newest(request)
-    return _wrapped(newest, encode(tuple(map(answers.step_out, newest.snapshot.steps))))
+    snapshot, aged = _newest(request)
+    return _wrapped(snapshot, aged, encode(tuple(map(answers.step_out, snapshot.steps))))
 
 
 async def _step(request: web.Request) -> web.Response:
@@ -238,13 +213,13 @@ async def _step(request: web.Request) -> web.Response:
     """
     _only(request, "strict")
     strict = _flag(request, "strict")
-    newest = _newest(request)
-    answer = _step_or_404(request, newest.snapshot)
+    snapshot, aged = _newest(request)
+    answer = _step_or_404(request, snapshot)
     status = {"open": 200, "closed": 409, "unknown": 503}[answer.answer] if strict else 200
-    return _wrapped(newest, encode(answer), status)
+    return _wrapped(snapshot, aged, encode(answer), status)
 
 
-def _step_or_404(request: web.Request, snapshot: Snapshot) -> StepOut:
+def _step_or_404(request: web.Request, snapshot: Snapshot) -> shapes.StepOut:
     wanted, migration = request.match_info["step"], request.match_info.get("migration", "")
     found = chosen(map(answers.step_out, snapshot.steps), migration, wanted)
     if not found:
@@ -272,22 +247,26 @@ async def _openapi(request: web.Request) -> web.Response:
 
 
 ROUTES: Final = (
-    Route("/status", _status, StatusOut, "The state of the migration."),
-    Route("/targets", _targets, tuple[TargetOut, ...], "Every process: its pages, KV clients and gossip."),
-    Route("/rings", _rings, tuple[RingOut, ...], "Every key: its health and its secondary."),
-    Route("/rings/{key}", _ring, RingDetailOut, "One key with members, views and differences."),
+    Route("/status", _status, shapes.StatusOut, "The state of the migration."),
+    Route(
+        "/targets", _targets, tuple[shapes.TargetOut, ...], "Every process: its pages, KV clients and gossip."
+    ),
+    Route("/rings", _rings, tuple[shapes.RingOut, ...], "Every key: its health and its secondary."),
+    Route("/rings/{key}", _ring, shapes.RingDetailOut, "One key with members, views and differences."),
     Route(
         "/gossip",
         _gossip,
-        GossipOut | None,
+        shapes.GossipOut | None,
         "The gossip of all processes; null if no process has memberlist.",
     ),
-    Route("/gate", _gate, tuple[StepOut, ...], "Every step's gate."),
-    Route("/gate/{step}", _step, StepOut, "One step's gate; with strict the HTTP status is the answer."),
-    Route("/gate/{migration}/{step}", _step, StepOut, "The same, of the migration that is named."),
+    Route("/gate", _gate, tuple[shapes.StepOut, ...], "Every step's gate."),
+    Route(
+        "/gate/{step}", _step, shapes.StepOut, "One step's gate; with strict the HTTP status is the answer."
+    ),
+    Route("/gate/{migration}/{step}", _step, shapes.StepOut, "The same, of the migration that is named."),
     Route("/plan", _plan, tuple[PlanOut, ...], "The next steps in full: lines, restarts, the way back."),
     Route("/plan/{plan}", _plan, tuple[PlanOut, ...], "The same, of one migration or step."),
     Route("/history", _history, HistoryOut, "Phases, steps, gates, checks and deviations over time."),
     Route("/report", _report, ReportOut, "Everything that a report shows."),
-    Route("/events", _events, tuple[EventOut, ...], "What changed lately, oldest first."),
+    Route("/events", _events, tuple[shapes.EventOut, ...], "What changed lately, oldest first."),
 )

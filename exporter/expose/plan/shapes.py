@@ -113,8 +113,6 @@ class PlanOut(Struct, frozen=True):
     @property
     def restarting(self) -> Named:
         """The processes that restart; none where the blocks have to be changed one by one."""
-        return (
-            ()
-            if self.at_once and not self.together_safe
-            else tuple(sorted({n for wave in self.waves for n in wave.targets}))
-        )
+        if self.at_once and not self.together_safe:
+            return ()
+        return tuple(sorted({name for wave in self.waves for name in wave.targets}))

@@ -11,7 +11,7 @@ import yaml
 from exporter.expose.plan.shapes import SnippetOut
 from exporter.model.pages import Product
 from exporter.model.planning.plan import BlockChange, Plan, Setting
-from exporter.products.kv_settings import SETTINGS, KVSettings, Library, flags_of, ring_of_block
+from exporter.products.kv_settings import SETTINGS, Library, flags_of, ring_of_block
 
 FORMATS: Final = ("yaml", "helm", "jsonnet", "flags")
 FILL_IN: Final = "FILL-IN"
@@ -34,7 +34,7 @@ def file_snippets(plan: Plan) -> tuple[SnippetOut, ...]:
     settings = SETTINGS[plan.product]
     return (
         SnippetOut("yaml", "---\n".join(map(_yaml, trees))),
-        _helm(trees, settings),
+        _helm(settings.helm.config if settings.helm else "", *trees),
         _jsonnet(plan),
         _flags(plan),
     )
@@ -46,16 +46,11 @@ def runtime_snippets(plan: Plan) -> tuple[SnippetOut, ...]:
     switch = settings.runtime
     if switch is None or not plan.runtime or not plan.runtime_due:
         return ()
-    text = _yaml({switch.block: dict(plan.runtime)})
-    library = settings.jsonnet
+    block, library = {switch.block: dict(plan.runtime)}, settings.jsonnet
     return (
-        SnippetOut("yaml", text),
-        _below(
-            settings.helm.runtime if settings.helm else "", {switch.block: dict(plan.runtime)}, "Helm chart"
-        ),
-        SnippetOut("jsonnet", _config(library, _switches(library, plan)))
-        if library
-        else _none("jsonnet", plan),
+        SnippetOut("yaml", _yaml(block)),
+        _helm(settings.helm.runtime if settings.helm else "", block),
+        SnippetOut("jsonnet", _config(_switches(library, plan))) if library else _no_library(plan),
         SnippetOut("flags", "", "The runtime configuration is a file; it has no flags. Use --format yaml."),
     )
 
@@ -86,32 +81,28 @@ def _yaml(tree: Tree) -> str:
     return yaml.safe_dump(tree, sort_keys=False, default_flow_style=False, allow_unicode=True, width=110)
 
 
-def _helm(trees: Iterable[Tree], settings: KVSettings) -> SnippetOut:
-    made = [_below(settings.helm.config if settings.helm else "", tree, "Helm chart") for tree in trees]
-    return SnippetOut("helm", "---\n".join(one.text for one in made), made[0].why_none)
-
-
-def _below(path: str, tree: Tree, what: str) -> SnippetOut:
+def _helm(path: str, *trees: Tree) -> SnippetOut:
+    """The trees as values of the chart below a path, "" where there is no chart."""
     if not path:
-        return SnippetOut("helm", "", UNKNOWN.format(what=f"a value of the {what}"))
-    values: Tree = {}
-    _put(values, path, tree)
-    return SnippetOut("helm", _yaml(values))
+        return SnippetOut("helm", "", UNKNOWN.format(what="a value of the Helm chart"))
+    values: list[Tree] = [{} for _ in trees]
+    for value, tree in zip(values, trees, strict=True):
+        _put(value, path, tree)
+    return SnippetOut("helm", "---\n".join(map(_yaml, values)))
 
 
-def _none(form: str, plan: Plan) -> SnippetOut:
-    return SnippetOut(
-        form, "", UNKNOWN.format(what=f"a Jsonnet library of {plan.product.value} with switches")
-    )
+def _no_library(plan: Plan) -> SnippetOut:
+    what = f"a Jsonnet library of {plan.product.value} with switches"
+    return SnippetOut("jsonnet", "", UNKNOWN.format(what=what))
 
 
 def _jsonnet(plan: Plan) -> SnippetOut:
     library = SETTINGS[plan.product].jsonnet
     if library is None:
-        return _none("jsonnet", plan)
+        return _no_library(plan)
     parts: list[str] = []
     if switches := _switches(library, plan):
-        parts.append(_config(library, switches))
+        parts.append(_config(switches))
     others = [one for one in plan.changes if _needs_arguments(library, one, plan)]
     for change in others:
         field, lines = _arguments(library, change, plan), _flag_lines(plan, change)
@@ -159,9 +150,9 @@ def _arguments(library: Library, change: BlockChange, plan: Plan) -> str:
     return library.arguments.get(change.ring, "")
 
 
-def _config(library: Library | None, switches: Mapping[str, Setting]) -> str:
+def _config(switches: Mapping[str, Setting]) -> str:
     body = "".join(f"    {name}: {json.dumps(value)},\n" for name, value in switches.items())
-    return f"{{\n  _config+:: {{\n{body}  }},\n}}\n" if library else ""
+    return f"{{\n  _config+:: {{\n{body}  }},\n}}\n"
 
 
 def _flags(plan: Plan) -> SnippetOut:
@@ -177,11 +168,9 @@ def _flags(plan: Plan) -> SnippetOut:
 
 
 def _value(value: Setting) -> str:
-    return (
-        ("true" if value else "false")
-        if isinstance(value, bool)
-        else ",".join((value,) if isinstance(value, str) else value)
-    )
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else ",".join(value)
 
 
 def _flag_lines(plan: Plan, change: BlockChange) -> list[tuple[str, Setting]] | None:
