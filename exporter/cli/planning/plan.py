@@ -27,7 +27,7 @@ from exporter.expose.plan.snippets import FORMATS
 from exporter.expose.wording import headlines
 from exporter.expose.wording.doc_addresses import addressed
 from exporter.expose.wording.planning.edited_files import by_restart
-from exporter.expose.wording.planning.shared_restarts import together
+from exporter.expose.wording.planning.plan_restarts import together
 from exporter.model.pages import Product
 from exporter.products.kv_settings import SETTINGS
 

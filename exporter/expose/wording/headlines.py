@@ -6,7 +6,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Final
 
 from exporter.expose.wording.lists import few
@@ -16,9 +15,7 @@ from exporter.model.migration import STORE, Migration, Rollout
 from exporter.model.pages import Phase
 from exporter.model.shard import Share
 
-ANSWERS: Final[Mapping[str, str]] = MappingProxyType(
-    {"open": "open", "closed": "closed", "unknown": "unknown"}
-)
+ANSWERS: Final = ("open", "closed", "unknown")
 OPEN: Final = "Open: every check passed."
 _PASSED: Final = re.compile(r"(?:Open|Closed): every check (?:has )?passed[^.]*\. ?")
 
@@ -28,7 +25,7 @@ def bad(answer: str, failed: int, unknown: int, of: int) -> str:
     check unknown, so failed checks are counted by themselves.
     """
     split = f": {failed} failed, {unknown} unknown" if failed and unknown else ""
-    return f"{ANSWERS[answer].capitalize()}: {failed + unknown} of {of} checks have not passed{split}."
+    return f"{answer.capitalize()}: {failed + unknown} of {of} checks have not passed{split}."
 
 
 def soaking(soaked: float, soak: float) -> str:
@@ -49,9 +46,9 @@ def answered(step: str, answer: str, headline: str) -> str:
 
 def answer_of(answer: str, headline: str) -> str:
     """`closed: 2 of 19 checks have not passed.` Another headline may begin otherwise."""
-    for word in ANSWERS.values():
+    for word in ANSWERS:
         headline = headline.removeprefix(f"{word.capitalize()}: ")
-    return f"{ANSWERS[answer]}: {headline}"
+    return f"{answer}: {headline}"
 
 
 def passed(seconds: float, headline: str) -> str:
@@ -81,7 +78,7 @@ def of_step(step: Step, migration: Migration, now: Snapshot) -> str:
 
 def _rolling_out(answer: str, text: str, rollout: Rollout) -> str:
     """`Closed: rollout in progress, 2 of 6 processes are in mirroring; 3 of 19 checks have not passed.`"""
-    word = ANSWERS[answer].capitalize()
+    word = answer.capitalize()
     done = f"{rollout.done} of {rollout.processes} processes are in {rollout.into_name}"
     return f"{word}: rollout in progress, {done}; {text.removeprefix(f'{word}: ')}"
 
@@ -124,12 +121,15 @@ def _of_gate(step: Step, at: float) -> str:
 
 # After these, or in the restarts they need, a gossip view with few members would overwrite a store.
 _RISKY: Final = frozenset({"enable-mirroring", "switch-primary", "disable-mirroring", "remove-multi"})
-_PLACED: Final[Mapping[str, str]] = MappingProxyType(
-    {"behind": "This step is behind.", "ahead": "This step is not yet reachable."}
-)
-AGREED: Final[Mapping[bool | None, str]] = MappingProxyType(
-    {True: "", False: ", clients in different phases", None: ", unknown for some processes"}
-)
+_PLACED: Final[Mapping[str, str]] = {
+    "behind": "This step is behind.",
+    "ahead": "This step is not yet reachable.",
+}
+AGREED: Final[Mapping[bool | None, str]] = {
+    True: "",
+    False: ", clients in different phases",
+    None: ", unknown for some processes",
+}
 
 
 def of_fleet(now: Snapshot) -> str:

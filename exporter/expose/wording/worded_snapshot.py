@@ -4,38 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TypeVar
 
 from exporter.expose.wording import findings, headlines, rollbacks
-from exporter.model.facts import Event, Snapshot
-from exporter.model.findings import Finding, Rollback
+from exporter.model.facts import Event, Fleet, Snapshot
+from exporter.model.findings import Finding
 from exporter.model.gate import Step
 from exporter.model.migration import Migration
+
+OfAssessed = TypeVar("OfAssessed", Fleet, Migration)
 
 
 def worded(snapshot: Snapshot) -> Snapshot:
     """Put in the words of findings, ways back, events and headlines. Former events have theirs."""
     migrations = tuple(_migration(one, snapshot) for one in snapshot.migrations)
-    fleet = replace(
-        snapshot.fleet,
-        findings=_findings(snapshot.fleet.findings),
-        dangers=_findings(snapshot.fleet.dangers),
-        passing=_findings(snapshot.fleet.passing),
-        rollback=_rollback(snapshot.fleet.rollback),
-    )
+    fleet = replace(_assessed(snapshot.fleet), passing=_findings(snapshot.fleet.passing))
     events = tuple(map(_event, snapshot.events))
     worded_snapshot = replace(snapshot, migrations=migrations, fleet=fleet, events=events)
     return replace(worded_snapshot, fleet=replace(fleet, headline=headlines.of_fleet(worded_snapshot)))
 
 
 def _migration(migration: Migration, snapshot: Snapshot) -> Migration:
-    worded_migration = replace(
-        migration,
-        findings=_findings(migration.findings),
-        dangers=_findings(migration.dangers),
-        rollback=_rollback(migration.rollback),
-    )
+    migration = _assessed(migration)
+    return replace(migration, steps=tuple(_step(step, migration, snapshot) for step in migration.steps))
+
+
+def _assessed(one: OfAssessed) -> OfAssessed:
     return replace(
-        worded_migration, steps=tuple(_step(step, worded_migration, snapshot) for step in migration.steps)
+        one,
+        findings=_findings(one.findings),
+        dangers=_findings(one.dangers),
+        rollback=replace(one.rollback, text=rollbacks.text(one.rollback)),
     )
 
 
@@ -51,10 +50,6 @@ def _findings(listed: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def _finding(finding: Finding) -> Finding:
     return replace(finding, text=findings.text(finding))
-
-
-def _rollback(rollback: Rollback) -> Rollback:
-    return replace(rollback, text=rollbacks.text(rollback))
 
 
 def _event(event: Event) -> Event:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from statistics import median
-from typing import Final, Protocol
+from typing import Final
 
+from exporter.expose.report.shapes import OpenedOut, SpanOut
 from exporter.expose.wording import checks
 from exporter.expose.wording.durations import span
 from exporter.expose.wording.lists import few
@@ -31,40 +32,12 @@ def clock(at: float | None) -> str:
     return "now" if at is None else time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))
 
 
-class Lasting(Protocol):
-    """A state from when to when."""
-
-    @property
-    def began_at(self) -> float:
-        """Unix seconds."""
-
-    @property
-    def ended_at(self) -> float | None:
-        """Unix seconds; `None` while it lasts."""
-
-
-def lasted(one: Lasting, now: float) -> str:
+def lasted(one: SpanOut, now: float) -> str:
     """How long a state lasted, or has lasted so far."""
     return span((one.ended_at if one.ended_at is not None else now) - one.began_at)
 
 
-class Opened(Protocol):
-    """A gate that opened."""
-
-    @property
-    def opened_at(self) -> float:
-        """Unix seconds."""
-
-    @property
-    def closed_since(self) -> float:
-        """Unix seconds."""
-
-    @property
-    def last_checks(self) -> tuple[str, ...]:
-        """The checks that were the last to pass."""
-
-
-def passed_last(one: Opened) -> str:
+def passed_last(one: OpenedOut) -> str:
     """Which checks were the last to pass before a gate opened."""
     if one.last_checks:
         return ", ".join(one.last_checks)

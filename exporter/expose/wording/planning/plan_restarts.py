@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from statistics import median
 from typing import Final
 
+from exporter.expose.plan.shapes import PlanOut
 from exporter.expose.wording.durations import span
 from exporter.expose.wording.lists import Number, few
 from exporter.expose.wording.planning.migration_report import restart_durations
+from exporter.model.listed import grouped
 from exporter.model.planning.plan import Plan, Spare
 
 SHOWN: Final = 6
@@ -119,3 +122,10 @@ def _measured(plan: Plan, total: int) -> str:
     about, most = (span(total * (seconds + plan.settle_seconds)) for seconds in (usual, longest))
     rest = "" if most == about else f", or {most} if each takes as long as the longest"
     return f"{restart_durations(plan.restart_durations)} By that, these take about {about}{rest}."
+
+
+def together(plans: Iterable[PlanOut]) -> str:
+    """Which plans restart the same processes, so that one rollout makes their changes; "" for none."""
+    found = grouped((plan.restarting, plan.title) for plan in plans if plan.restarting)
+    shared = [" and ".join(titles) for titles in found.values() if len(titles) > 1]
+    return " ".join(f"{one} restart the same processes: make both changes in one rollout." for one in shared)
