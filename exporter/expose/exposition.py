@@ -57,16 +57,11 @@ class Exposition:
     body: bytes
 
 
-class _SelfCollector(Collector):
-    def __init__(self, facts: Callable[[], SelfFacts]) -> None:
-        self._facts = facts
-
-    def collect(self) -> Iterator[Family]:
-        facts = self._facts()
-        yield family_of(c.CONFIG_LAST_RELOAD_SUCCESSFUL, {(): float(facts.config_successful)})
-        if facts.config_loaded_at is not None:
-            yield family_of(c.CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS, {(): facts.config_loaded_at})
-        yield family_of(c.BUILD_INFO, {(facts.version, platform.python_version()): 1.0})
+def _own_families(facts: SelfFacts) -> Iterator[tuple[Metric, Series]]:
+    yield c.CONFIG_LAST_RELOAD_SUCCESSFUL, {(): float(facts.config_successful)}
+    if facts.config_loaded_at is not None:
+        yield c.CONFIG_LAST_RELOAD_SUCCESS_TIMESTAMP_SECONDS, {(): facts.config_loaded_at}
+    yield c.BUILD_INFO, {(facts.version, platform.python_version()): 1.0}
 
 
 @dataclass(slots=True)
@@ -89,7 +84,6 @@ class Renderer:
         self._prepared: dict[bool, _Prepared] = {}
         self._locks = {True: asyncio.Lock(), False: asyncio.Lock()}
         self._own = CollectorRegistry(auto_describe=False)
-        self._own.register(_SelfCollector(facts))
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._own)
 
@@ -97,7 +91,8 @@ class Renderer:
         """The exposition in the format and encoding of a scrape's headers."""
         openmetrics, gzip = _wants_openmetrics(accept), _wants_gzip(accept_encoding)
         prepared = await self._current(openmetrics, gzip)
-        own = openmetrics_text(self._own) if openmetrics else plain_text(self._own)
+        own = text_of(_own_families(self._facts()), openmetrics=openmetrics)
+        own += openmetrics_text(self._own) if openmetrics else plain_text(self._own)
         content_type = OPENMETRICS_TYPE if openmetrics else CONTENT_TYPE_PLAIN_0_0_4
         if not gzip:
             return Exposition(content_type, "", prepared.plain + own)

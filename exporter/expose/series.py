@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from exporter.expose import catalogue as c
-from exporter.expose.shard_rows import Rows, by_label, shard_rows
+from exporter.expose.shard_rows import Rows, counted_rows, shard_rows
 from exporter.model.entry import PartitionState, State
 from exporter.model.facts import ClientFacts, GossipTarget, KeyFacts, Snapshot, TargetFacts
 from exporter.model.findings import FindingKind
@@ -43,7 +43,7 @@ def rows_of(snapshot: Snapshot) -> Rows:
 def _rows(snapshot: Snapshot) -> Rows:
     yield from _fleet(snapshot)
     yield from target_rows(snapshot)
-    yield from _kv_clients(snapshot)
+    yield from counted_rows(snapshot.targets)
     mirroring = {c.migration for target in snapshot.targets for c in target.clients if c.mirror}
     foreign = snapshot.gossip.foreign_keys if snapshot.gossip else ()
     for key in snapshot.keys:
@@ -89,15 +89,6 @@ def _unreached(migration: Migration, snapshot: Snapshot) -> dict[str, float]:
         return {}
     left = {found.name: found.count for found in migration.findings if found.kind in _LEFT_OUT}
     return dict.fromkeys((client.name for client in writing), 0.0) | left
-
-
-def _kv_clients(snapshot: Snapshot) -> Rows:
-    counts = Counter(
-        (client.name, client.phase) for target in snapshot.targets if target.up for client in target.clients
-    )
-    for name in {name for name, _ in counts}:
-        for phase in Phase:
-            yield c.KV_CLIENTS, (name, phase.label), counts[name, phase]
 
 
 def _target(target: TargetFacts, heartbeat_age: float | None) -> Rows:
@@ -281,8 +272,6 @@ def _store(store: StoreFacts) -> Rows:
 
 def _gossip(snapshot: Snapshot) -> Rows:
     gossip = snapshot.gossip
-    for label, count in by_label(snapshot.targets).items():
-        yield c.GOSSIP_LABEL_TARGETS, (label,), count
     if gossip is not None and gossip.clusters:  # at least one member list was read
         yield c.GOSSIP_CLUSTERS, (), len(gossip.clusters)
         unknown = [member for member in gossip.unknown if member.where == "gossip"]

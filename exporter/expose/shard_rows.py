@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from exporter.expose import catalogue as c
 from exporter.expose import shard_catalogue as s
@@ -19,13 +18,22 @@ Row = tuple[Metric, tuple[str, ...], float | None]
 Rows = Iterator[Row]
 FAILED, UNKNOWN, NOTHING, PASSED = 0.0, 1.0, 2.0, 3.0
 _VERDICTS = {Verdict.FAILED: FAILED, Verdict.UNKNOWN: UNKNOWN, Verdict.PASSED: PASSED}
-_COUNTED = frozenset({c.KV_CLIENTS, c.GOSSIP_LABEL_TARGETS, c.KEY_PHASE})  # made by _owned_rows
+_COUNTED = frozenset({c.KV_CLIENTS, c.GOSSIP_LABEL_TARGETS, c.KEY_PHASE})  # made of own processes
 
 
-def reported(snapshot: Snapshot, part: Part) -> Snapshot:
-    """The snapshot less the processes that another shard reports."""
-    theirs = part.share.borrowed
-    return replace(snapshot, targets=tuple(t for t in snapshot.targets if t.name not in theirs))
+def counted_rows(targets: Iterable[TargetFacts]) -> Rows:
+    """How many KV clients are in each phase, and how many processes are configured with each gossip label. A
+    process without a readable /config is in no count of labels.
+    """
+    up = [target for target in targets if target.up]
+    clients = Counter((client.name, client.phase) for target in up for client in target.clients)
+    for name in {name for name, _ in clients}:
+        for phase in Phase:
+            yield c.KV_CLIENTS, (name, phase.label), clients[name, phase]
+    labels = Counter(target.config.label for target in up if target.config)
+    for label, count in labels.items():
+        if label is not None:
+            yield c.GOSSIP_LABEL_TARGETS, (label,), count
 
 
 def shard_rows(rows: Rows, snapshot: Snapshot, part: Part) -> Rows:
@@ -34,7 +42,14 @@ def shard_rows(rows: Rows, snapshot: Snapshot, part: Part) -> Rows:
         if metric in s.JUDGED_ANEW or metric in _COUNTED or _is_borrowed(metric, labels, part):
             continue
         yield s.PART_OF.get(metric, metric), labels, value
-    yield from _owned_rows(snapshot, part)
+    own = [target for target in snapshot.targets if target.name not in part.share.borrowed]
+    for metric, labels, value in counted_rows(own):
+        yield s.PART_OF[metric], labels, value
+    written = {client.key for target in snapshot.targets for client in target.clients if client.writes}
+    for key in snapshot.keys:  # its phase, where a client here writes it
+        if key.key in written:
+            yield s.PART_OF[c.KEY_PHASE], (key.key, key.name), key.phase
+    yield s.SHARD_TARGETS, (), len(own)
     yield from _part_rows(snapshot, part)
     for step in snapshot.steps:
         yield s.SHARD_HELD_SINCE_TIMESTAMP_SECONDS, (step.migration, step.name), _passed_since(step)
@@ -62,25 +77,9 @@ def _verdict(check: Check) -> float:
     return NOTHING if check.vacuous else _VERDICTS[check.verdict]
 
 
-def _owned_rows(snapshot: Snapshot, part: Part) -> Rows:
-    """Counts, of what no other shard counts; a key's phase where a client here writes it."""
-    own = [target for target in reported(snapshot, part).targets if target.up]
-    counts = Counter((client.name, client.phase) for target in own for client in target.clients)
-    for name in {name for name, _ in counts}:
-        for phase in Phase:
-            yield s.PART_OF[c.KV_CLIENTS], (name, phase.label), counts[name, phase]
-    for label, count in by_label(own).items():
-        yield s.PART_OF[c.GOSSIP_LABEL_TARGETS], (label,), count
-    written = {client.key for target in snapshot.targets for client in target.clients if client.writes}
-    for key in snapshot.keys:
-        if key.key in written:
-            yield s.PART_OF[c.KEY_PHASE], (key.key, key.name), key.phase
-
-
 def _part_rows(snapshot: Snapshot, part: Part) -> Rows:
     share = part.share
     yield s.SHARDS, (str(share.shard),), share.shards
-    yield s.SHARD_TARGETS, (), len(reported(snapshot, part).targets)
     yield s.SHARD_COMMON_TARGETS, (), len(share.common)
     yield s.SHARD_DISCOVERY_DIGEST, (), share.digest
     yield s.SHARD_SOAK_SECONDS, (), part.soak
@@ -120,11 +119,3 @@ def _keys(part: Part, names: Mapping[str, str]) -> Rows:
 
 def _word(flag: bool) -> str:
     return "true" if flag else "false"
-
-
-def by_label(targets: Iterable[TargetFacts]) -> Mapping[str, int]:
-    """Count the processes that are configured with each gossip label, whether they show their gossip or not.
-    A process without a readable /config is in no count.
-    """
-    labels = (target.config.label for target in targets if target.up and target.config)
-    return Counter(label for label in labels if label is not None)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from urllib.parse import urlsplit
 
 from exporter.expose.api.answers import status_out
 from exporter.expose.report.shapes import HistoryOut, LagOut, NamesOut, OpenedOut, ReportOut, SpanOut
 from exporter.expose.wording.planning import migration_report as wording
-from exporter.model.facts import Snapshot, TargetFacts
+from exporter.model.entry import host_of
+from exporter.model.facts import Snapshot
 from exporter.model.planning.timeline import Span, Timeline, Track
 
 
@@ -74,15 +74,16 @@ def _closed_since(gate: Span, spans: Iterable[Span]) -> float:
 
 def _names(snapshot: Snapshot) -> NamesOut:
     targets = snapshot.targets
-    members = {member.id for key in snapshot.keys for member in key.members}
-    members |= {member.name for t in targets if t.gossip is not None for member in t.gossip.members}
+    in_rings = [member for key in snapshot.keys for member in key.members]
+    in_gossip = [member for target in targets if target.gossip for member in target.gossip.members]
+    members = {member.id for member in in_rings} | {member.name for member in in_gossip}
     if snapshot.gossip is not None:
         members_elsewhere = (*snapshot.gossip.unknown, *snapshot.gossip.orphaned, *snapshot.gossip.foreign)
         members |= {one.name for one in members_elsewhere}
-    labels = {t.gossip.label for t in targets if t.gossip is not None and t.gossip.label}
-    hosts = {host for target in targets for host in _hosts(target)}
-    hosts |= {_host(member.address) for key in snapshot.keys for member in key.members}
-    hosts |= {_host(address) for store in snapshot.stores for address in store.addresses}
+    labels = {target.gossip.label for target in targets if target.gossip and target.gossip.label}
+    addresses = [member.address for member in in_rings] + [member.address for member in in_gossip]
+    addresses += [address for store in snapshot.stores for address in store.addresses]
+    hosts = {target.host for target in targets}.union(map(_host, addresses))
     return NamesOut(
         processes=tuple(sorted({target.name for target in targets})),
         hosts=tuple(sorted(hosts - {""})),
@@ -91,14 +92,6 @@ def _names(snapshot: Snapshot) -> NamesOut:
     )
 
 
-def _hosts(target: TargetFacts) -> Iterator[str]:
-    yield urlsplit(target.url).hostname or ""
-    if target.gossip is not None:
-        yield from (_host(member.address) for member in target.gossip.members)
-
-
 def _host(address: str) -> str:
     """The host of an address or a URL, without its port."""
-    rest = address.rpartition("//")[2].rpartition("@")[2]
-    host, _, port = rest.rpartition(":")
-    return (host if host and port.isdigit() else rest).strip("[]")
+    return host_of(address.rpartition("//")[2].rpartition("@")[2])
