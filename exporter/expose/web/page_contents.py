@@ -65,7 +65,7 @@ class Content:
 
 
 class NotThere(Exception):  # noqa: N818 - an answer, not a mistake
-    """There is nothing of this name; `content` says so, and has some of the names that exist."""
+    """There is nothing of this name; `content` is the page for that, with some of the names that exist."""
 
     def __init__(self, what: str, wanted: str, known: Iterable[str]) -> None:
         values = {"what": what, "wanted": wanted, "names": first(sorted(known), NAMED)}
