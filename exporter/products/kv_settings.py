@@ -25,12 +25,6 @@ _RELEASE = re.compile(r"v?(\d{1,4})\.(\d{1,4})")
 Release = tuple[int, int]
 
 
-class Sourced(Struct, frozen=True, forbid_unknown_fields=True):
-    """A fact that stands in the source it names."""
-
-    source: str
-
-
 class Flags(Struct, frozen=True, forbid_unknown_fields=True):
     """The flags of one ring's KV client: `-PREFIX.store` and `-PREFIX.multi.primary`, or those in `store` and
     `multi`. `since` is the first release that has them, `until` the first without them. `memberlist_since` is
@@ -118,11 +112,11 @@ class Shortcut(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KVSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """All of one product."""
+    """All of one product. `multi` and `gossip` are the sources of its blocks `multi` and `memberlist`."""
 
     product: Product
-    multi: Sourced
-    gossip: Sourced
+    multi: str
+    gossip: str
     runtime: RuntimeSwitch | None = None
     flags: tuple[Flags, ...] = ()
     common: str = ""
@@ -133,10 +127,7 @@ class KVSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _read(product: Product) -> KVSettings:
-    """One product's file; only the blocks of its rings where it has none."""
     file = _HERE / f"{product.value}.yaml"
-    if not file.is_file():
-        return KVSettings(product, Sourced(""), Sourced(""))
     table: dict[str, Any] = yaml.load(file.read_bytes(), Loader=yaml.CSafeLoader)
     return msgspec.convert({**table, "product": product.value}, KVSettings)
 
