@@ -56,7 +56,7 @@ async def take(walk: Migration, snapshot: Snapshot, name: str) -> PlanOut:
     """Do what the plan of a migration's next step says."""
     (plan,) = (plan_out(plan) for plan in plans_of(snapshot, name))
     cluster = walk.demo.cluster
-    cluster.set_phase(phase_meant(plan, cluster.external(), cluster.phase))
+    cluster.set_phase(phase_meant(plan, cluster.settings.store, cluster.phase))
     return plan
 
 

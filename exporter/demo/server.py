@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 import zlib
-from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -100,7 +100,8 @@ class Demo:
             Addresses(settings.host, http.port, _grpc_port(n), gossip.port)
             for n, (http, gossip) in enumerate(zip(self._http, self._gossip, strict=True))
         ]
-        self.cluster = Cluster(_with_start(settings), places)
+        start = time.time() if settings.start_time is None else settings.start_time
+        self.cluster = Cluster(replace(settings, start_time=start), places)
         self.cluster.store_port = self._store_door.port
         self._ports = [GossipPort(self.cluster, process) for process in self.cluster.processes]
         self._site = Site(self.cluster)
@@ -267,13 +268,6 @@ def _grpc_port(number: int) -> int:
 def _url(door: ReservedPort) -> str:
     host = f"[{door.host}]" if ":" in door.host else door.host
     return f"http://{host}:{door.port}"
-
-
-def _with_start(settings: DemoSettings, clock: Callable[[], float] = time.time) -> DemoSettings:
-    if settings.start_time is not None:
-        return settings
-    fields = {name: getattr(settings, name) for name in settings.__dataclass_fields__}
-    return DemoSettings(**{**fields, "start_time": clock()})
 
 
 async def _follow(door: ReservedPort, wanted: bool) -> None:

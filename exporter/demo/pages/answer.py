@@ -8,8 +8,12 @@ from pathlib import Path
 import jinja2
 
 from exporter.demo.pages import go_format
+from exporter.demo.simulation.cluster import Cluster
+from exporter.demo.simulation.process import Process
 
 PLAIN = "text/plain; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+SNIFFED = "text/html"  # as Go's http.ServeContent finds it
 JSON = "application/json"
 
 
@@ -40,6 +44,13 @@ _TEMPLATES = _environment()
 def html(template: str, content_type: str, **values: object) -> Reply:
     """A page from a template."""
     return Reply(_TEMPLATES.get_template(template).render(values).encode(), content_type)
+
+
+def page(template: str, cluster: Cluster, process: Process, **values: object) -> Reply:
+    """A page with the time of the process, as its product serves it."""
+    now = go_format.go_time(cluster.clock(process), process.started + process.skew)
+    content_type = HTML if cluster.settings.product == "cortex" else SNIFFED
+    return html(template, content_type, now=now, **values)
 
 
 def json_reply(body: str) -> Reply:

@@ -1,13 +1,16 @@
-"""`/config`: the blocks that matter to a migration, each complete, in each product's YAML."""
+"""`/config`: the blocks that matter to a migration, each complete, in each product's YAML; and
+`/runtime_config`.
+"""
 
 from __future__ import annotations
 
 from exporter.demo.pages import go_format
-from exporter.demo.pages.answer import Reply, text
+from exporter.demo.pages.answer import NOT_FOUND, Reply, text
 from exporter.demo.pages.go_format import YamlValue
 from exporter.demo.simulation import read_write_migration
 from exporter.demo.simulation.cluster import Cluster
 from exporter.demo.simulation.demo_settings import READ_WRITE
+from exporter.demo.simulation.phase_changes import block_shown
 from exporter.demo.simulation.process import Process
 from exporter.demo.simulation.products import HA
 
@@ -34,10 +37,31 @@ def reply(cluster: Cluster, process: Process, *, diff: bool) -> Reply:
     return text(go_format.yaml(tree, 4, 4) if product == "loki" else go_format.yaml(tree, 2, 0))
 
 
+def runtime_reply(cluster: Cluster, process: Process, *, diff: bool) -> Reply:
+    """What the process has loaded of its runtime configuration, whether or not its clients follow."""
+    product = cluster.settings.product
+    if product == "loki" or not cluster.settings.runtime_config:
+        return NOT_FOUND
+    block = block_shown(cluster, process)
+    primary, mirror = block if block is not None else ("", None)
+    tree: Block = {"multi_kv_config": {"mirror_enabled": mirror, "primary": primary}}
+    if not diff:
+        tree = {
+            "overrides": {},
+            "multi_kv_config": {"primary": primary, "mirror_enabled": mirror},
+            "ingester_stream_chunks_when_using_blocks": None,
+            "ingester_limits": None,
+            **({"distributor_limits": None} if product == "mimir" else {}),
+        }
+    elif block is None:
+        return text("{}\n")
+    return text(go_format.yaml(tree, 4, 4) if product == "mimir" else go_format.yaml(tree, 2, 0))
+
+
 def kvstore(cluster: Cluster, process: Process, key: str) -> Block:
     """One client's store, as the file has it: the runtime configuration is not in here."""
     mode = process.mode_of(tracker=key == HA)
-    store = {"external": cluster.external(), "multi": "multi", "memberlist": "memberlist"}[mode]
+    store = {"external": cluster.settings.store, "multi": "multi", "memberlist": "memberlist"}[mode]
     block: Block = {
         "store": store,
         "prefix": f"{key.partition('/')[0]}/",
@@ -77,7 +101,7 @@ def _multi(cluster: Cluster, process: Process, key: str) -> tuple[str, str, bool
     """Primary, secondary and mirroring: as the client was started, where nothing else can switch it. A block
     that no client of the process uses has the values of another client.
     """
-    stores = (cluster.external(), "memberlist")
+    stores = (cluster.settings.store, "memberlist")
     if cluster.settings.runtime_config:
         return (*stores, False)
     client = min(process.clients.values(), key=lambda one: (one.spec.key != key, one.spec.key == HA))

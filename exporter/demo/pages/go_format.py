@@ -7,8 +7,11 @@ import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from urllib.parse import quote
 
-_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;", "+": "&#43;", "\0": "\ufffd"}
+_HTML = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;", "+": "&#43;", "\0": "\ufffd"}
+)
 _PLAIN = re.compile(r"^[A-Za-z0-9/_.][A-Za-z0-9 /_.:@-]*$")
 _SPECIAL = re.compile(r"^(true|false|null|yes|no|on|off|~|[-+]?\d[\d_]*(\.\d*)?(e[-+]?\d+)?)$", re.IGNORECASE)
 YamlValue = str | int | float | bool | None | list["YamlValue"] | dict[str, "YamlValue"]
@@ -16,15 +19,12 @@ YamlValue = str | int | float | bool | None | list["YamlValue"] | dict[str, "Yam
 
 def escape(text: object) -> str:
     """As `html/template` escapes text and attributes."""
-    return "".join(_HTML.get(letter, letter) for letter in str(text))
+    return str(text).translate(_HTML)
 
 
 def in_query(text: str) -> str:
     """As `html/template` escapes a value inside a query: lower-case percent signs."""
-    safe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
-    return "".join(
-        letter if letter in safe else "".join(f"%{byte:02x}" for byte in letter.encode()) for letter in text
-    )
+    return re.sub("%..", lambda found: found[0].lower(), quote(text, safe=""))
 
 
 def _split(at: float) -> tuple[datetime.datetime, str]:

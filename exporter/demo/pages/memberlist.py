@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from exporter.demo.pages import go_format
-from exporter.demo.pages.answer import Reply, html, json_reply, text
+from exporter.demo.pages.answer import Reply, json_reply, page, text
 from exporter.demo.pages.wire_format import encode_value, stored
 from exporter.demo.simulation.cluster import Cluster
 from exporter.demo.simulation.gossip import GossipCopy
@@ -67,7 +67,7 @@ def health(cluster: Cluster, process: Process) -> int:
 def _json(cluster: Cluster, process: Process, view: GossipCopy) -> Reply:
     cortex = cluster.settings.product == "cortex"
     rows = _rows(cluster, view)
-    page: dict[str, object] = {
+    tree: dict[str, object] = {
         "Now": go_format.rfc3339(cluster.clock(process)),
         "Memberlist": {},
         "SortedMembers": [
@@ -84,13 +84,13 @@ def _json(cluster: Cluster, process: Process, view: GossipCopy) -> Reply:
         "Store": {row.key: {} if cortex else _detail(row) for row in rows},
     }
     if not cortex:
-        page["StoreSizes"] = {row.key: row.size for row in rows}
-        page["TotalStoreSize"] = sum(row.size for row in rows)
-        page["MessageHistoryBufferBytes"] = 0
-    page |= {"SentMessages": None, "ReceivedMessages": None}
+        tree["StoreSizes"] = {row.key: row.size for row in rows}
+        tree["TotalStoreSize"] = sum(row.size for row in rows)
+        tree["MessageHistoryBufferBytes"] = 0
+    tree |= {"SentMessages": None, "ReceivedMessages": None}
     if not cortex:
-        page["ZoneAwareRouting"] = {"Enabled": False, "Zone": "", "Role": "member"}
-    return json_reply(go_format.compact(page))
+        tree["ZoneAwareRouting"] = {"Enabled": False, "Zone": "", "Role": "member"}
+    return json_reply(go_format.compact(tree))
 
 
 def _detail(row: KeyRow) -> dict[str, object]:
@@ -103,14 +103,12 @@ def _detail(row: KeyRow) -> dict[str, object]:
 
 
 def _html(cluster: Cluster, process: Process, view: GossipCopy) -> Reply:
-    product = cluster.settings.product
-    template = {"cortex": "cortex", "loki": "dskit", "mimir": "mimir"}[product]
+    template = {"cortex": "cortex", "loki": "dskit", "mimir": "mimir"}[cluster.settings.product]
     rows = _rows(cluster, view)
-    clock = cluster.clock(process)
-    return html(
+    return page(
         f"{template}_memberlist.html",
-        "text/html; charset=utf-8" if product == "cortex" else "text/html",
-        now=go_format.go_time(clock, process.started + process.skew),
+        cluster,
+        process,
         health=health(cluster, process),
         members=cluster.gossip.peers(process.name, cluster.now),
         keys=rows,

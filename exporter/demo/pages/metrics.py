@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from pathlib import Path
+
+import yaml
 
 from exporter.demo.pages import go_format
 from exporter.demo.pages.answer import Reply
@@ -25,16 +28,9 @@ MESSAGE_BYTES = 1500  # a broadcast of one member with its tokens
 BUCKETS = ("0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf")
 Labels = Mapping[str, str]
 Sample = tuple[Labels, float]
-_BUILD_HELP = (
-    "A metric with a constant '1' value labeled by version, revision, branch, goversion from which "
-    "{} was built, and the goos and goarch for the build."
+_FAMILIES: dict[str, tuple[str, str]] = yaml.load(
+    (Path(__file__).parent / "families.yaml").read_bytes(), Loader=yaml.CSafeLoader
 )
-_MULTI_HELP = {
-    "mirror_enabled": ("gauge", "Is mirroring to secondary store enabled"),
-    "mirror_write_errors_total": ("counter", "Number of failures to mirror-write to secondary store"),
-    "mirror_writes_total": ("counter", "Number of mirror-writes to secondary store"),
-    "primary_store": ("gauge", "Selected primary KV store"),
-}
 
 
 def reply(cluster: Cluster, process: Process) -> Reply:
@@ -58,13 +54,21 @@ def _head(name: str, labels: tuple[tuple[str, str], ...]) -> str:
     return f"{name}{{{inner}}}" if inner else name
 
 
-def _family(name: str, kind: str, about: str, samples: Iterable[Sample]) -> tuple[str, str]:
-    lines = "".join(_sample(name, dict(sorted(labels.items())), value) for labels, value in samples)
-    return name, f"# HELP {name} {about}\n# TYPE {name} {kind}\n{lines}"
+def _heading(prefix: str, family: str) -> tuple[str, str]:
+    """A family's name, and the lines before its samples."""
+    name, (kind, about) = f"{prefix}{family}", _FAMILIES[family]
+    return name, f"# HELP {name} {about.format(product=prefix[:-1])}\n# TYPE {name} {kind}\n"
 
 
-def _histogram(name: str, about: str, counts: Iterable[tuple[Labels, int]]) -> tuple[str, str]:
-    lines = [f"# HELP {name} {about}\n# TYPE {name} histogram\n"]
+def _family(prefix: str, family: str, samples: Iterable[Sample]) -> tuple[str, str]:
+    name, heading = _heading(prefix, family)
+    lines = (_sample(name, dict(sorted(labels.items())), value) for labels, value in samples)
+    return name, "".join([heading, *lines])
+
+
+def _histogram(prefix: str, family: str, counts: Iterable[tuple[Labels, int]]) -> tuple[str, str]:
+    name, heading = _heading(prefix, family)
+    lines = [heading]
     for labels, count in counts:
         ordered = dict(sorted(labels.items()))
         own, total = tuple(ordered.items()), go_format.number(count)
@@ -89,8 +93,8 @@ def _families(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
         yield from _tracker(cluster, process)
 
 
-def _name(cluster: Cluster) -> str:
-    return "loki" if cluster.settings.product == "loki" else "cortex"
+def _prefix(cluster: Cluster) -> str:
+    return "loki_" if cluster.settings.product == "loki" else "cortex_"
 
 
 def _process(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
@@ -105,12 +109,10 @@ def _process(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
         "version": version(cluster),
     }
     # Mimir has Cortex's family beside its own.
-    for name in sorted({product, _name(cluster)}):
-        yield _family(f"{name}_build_info", "gauge", _BUILD_HELP.format(name), [(labels, 1)])
-    yield _family("go_info", "gauge", "Information about the Go environment.", [({"version": GO_VERSION}, 1)])
-    started = round(process.started + process.skew, 2)
-    about = "Start time of the process since unix epoch in seconds."
-    yield _family("process_start_time_seconds", "gauge", about, [({}, started)])
+    for prefix in sorted({f"{product}_", _prefix(cluster)}):
+        yield _family(prefix, "build_info", [(labels, 1)])
+    yield _family("", "go_info", [({"version": GO_VERSION}, 1)])
+    yield _family("", "process_start_time_seconds", [({}, round(process.started + process.skew, 2))])
     yield _traffic(cluster, process)
     if product == "mimir" and read_write_migration.keeps_ring(process.spec.role, RING):
         yield from _blocks(cluster, process)
@@ -119,16 +121,10 @@ def _process(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
 def _blocks(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
     """What an ingester has in memory, and the time of the oldest block that is only on its disk (0: none)."""
     series = 0 if process.leaving else 12_000
-    yield _family(
-        "cortex_ingester_memory_series", "gauge", "The current number of series in memory.", [({}, series)]
-    )
+    yield _family("cortex_", "ingester_memory_series", [({}, series)])
     unshipped = cluster.victims.get("unshipped-blocks") == process.name
-    name = "cortex_ingester_oldest_unshipped_block_timestamp_seconds"
-    about = (
-        "Unix timestamp of the oldest TSDB block not shipped to the storage yet. 0 if ingester has no blocks "
-        "or all blocks have been shipped."
-    )
-    yield _family(name, "gauge", about, [({}, cluster.began - HEAD_COMPACTION if unshipped else 0)])
+    oldest = cluster.began - HEAD_COMPACTION if unshipped else 0
+    yield _family("cortex_", "ingester_oldest_unshipped_block_timestamp_seconds", [({}, oldest)])
 
 
 def _traffic(cluster: Cluster, process: Process) -> tuple[str, str]:
@@ -153,8 +149,7 @@ def _traffic(cluster: Cluster, process: Process) -> tuple[str, str]:
     }.get(component, ())
     scrapes = int((cluster.now - process.started) * RATE)
     samples = [(_route(*route), count) for *route, count in (*routes, ("GET", "metrics", scrapes))]
-    name = f"{_name(cluster)}_request_duration_seconds"
-    return _histogram(name, "Time (in seconds) spent serving HTTP requests.", samples)
+    return _histogram(_prefix(cluster), "request_duration_seconds", samples)
 
 
 def _route(method: str, route: str) -> Labels:
@@ -177,11 +172,11 @@ def _requests(prefix: str, clients: Iterable[Client]) -> tuple[str, str]:
         for client in clients
         for (operation, role, status, store), count in sorted(client.operations.items())
     ]
-    return _histogram(f"{prefix}kv_request_duration_seconds", "Time spent on kv store requests.", counts)
+    return _histogram(prefix, "kv_request_duration_seconds", counts)
 
 
 def _multi(cluster: Cluster, prefix: str, clients: list[Client]) -> Iterable[tuple[str, str]]:
-    stores = (cluster.external(), "memberlist")
+    stores = (cluster.settings.store, "memberlist")
     samples: dict[str, list[Sample]] = {
         "mirror_enabled": [({"kv_name": c.spec.kv_name}, float(c.mirror)) for c in clients],
         "mirror_write_errors_total": [({"kv_name": c.spec.kv_name}, c.mirror_errors) for c in clients],
@@ -192,8 +187,8 @@ def _multi(cluster: Cluster, prefix: str, clients: list[Client]) -> Iterable[tup
             for store in stores
         ],
     }
-    for name, (kind, about) in _MULTI_HELP.items():
-        yield _family(f"{prefix}multikv_{name}", kind, about, samples[name])
+    for name, found in samples.items():
+        yield _family(prefix, f"multikv_{name}", found)
 
 
 def _rings(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
@@ -209,11 +204,10 @@ def _rings(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
             members.append(({"name": name, "state": state, **zone}, counts[state]))
             oldest.append(({"name": name, "state": state}, ages.get(state, 0)))
         tokens.append(({"name": name}, sum(len(member.tokens) for member in ring.values())))
-    prefix = _name(cluster)
-    yield _family(f"{prefix}_ring_members", "gauge", "Number of members in the ring", members)
-    about = "Timestamp of the oldest member in the ring."
-    yield _family(f"{prefix}_ring_oldest_member_timestamp", "gauge", about, oldest)
-    yield _family(f"{prefix}_ring_tokens_total", "gauge", "Number of tokens in the ring", tokens)
+    prefix = _prefix(cluster)
+    yield _family(prefix, "ring_members", members)
+    yield _family(prefix, "ring_oldest_member_timestamp", oldest)
+    yield _family(prefix, "ring_tokens_total", tokens)
 
 
 def _shown_states(cluster: Cluster) -> list[str]:
@@ -232,51 +226,19 @@ def _by_state(ring: Ring, now: float) -> tuple[Counter[str], dict[str, int]]:
     return counts, ages
 
 
-# memberlist's own families: name, type, HELP.
-_MEMBERLIST = (
-    ("cas_attempt_total", "counter", "Attempted CAS operations"),
-    ("cas_failure_total", "counter", "Failed CAS operations"),
-    ("cas_success_total", "counter", "Successful CAS operations"),
-    ("cluster_members_count", "gauge", "Number of members in memberlist cluster"),
-    (
-        "cluster_node_health_score",
-        "gauge",
-        "Health score of this cluster. Lower value is better. 0 = healthy",
-    ),
-    ("messages_in_broadcast_queue_bytes", "gauge", "Total size of messages waiting in the broadcast queue"),
-    (
-        "messages_to_broadcast_dropped_total",
-        "counter",
-        "Number of broadcast messages intended to be sent but were dropped due to encoding errors or for "
-        "being too big",
-    ),
-    ("received_broadcasts_bytes_total", "counter", "Total size of received broadcast user messages"),
-    (
-        "received_broadcasts_invalid_total",
-        "counter",
-        "Number of received broadcast user messages that were invalid. Hopefully 0.",
-    ),
-    ("received_broadcasts_total", "counter", "Number of received broadcast user messages"),
-)
-
-
 def _gossip(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
     view = cluster.gossip_view(process)
     if view is None:
         return
-    prefix = "loki_memberlist_client_" if cluster.settings.product == "loki" else "memberlist_client_"
-    values = _gossip_values(cluster, process, view)
-    for name, kind, about in _MEMBERLIST:
-        yield _family(prefix + name, kind, about, [({}, values.get(name, 0))])
+    prefix = "loki_memberlist_" if cluster.settings.product == "loki" else "memberlist_"
+    for name, value in _gossip_values(cluster, process, view).items():
+        yield _family(prefix, f"client_{name}", [({}, value)])
     tombstones = [
         ({"key": key}, 0 if isinstance(value, Replica) else sum(m.state == LEFT for m in value.values()))
         for key, value in sorted(view.values.items())
     ]
-    about = "Number of tombstones currently present in KV store values"
-    yield _family(f"{prefix}kv_store_value_tombstones", "gauge", about, tombstones)
-    about = "Number of unknown TCP connections (not a packet or stream)"
-    name = f"{prefix.removesuffix('client_')}tcp_transport_unknown_connections_total"
-    yield _family(name, "counter", about, [({}, process.unknown_connections)])
+    yield _family(prefix, "client_kv_store_value_tombstones", tombstones)
+    yield _family(prefix, "tcp_transport_unknown_connections_total", [({}, process.unknown_connections)])
 
 
 def _gossip_values(cluster: Cluster, process: Process, view: GossipCopy) -> dict[str, float]:
@@ -286,7 +248,10 @@ def _gossip_values(cluster: Cluster, process: Process, view: GossipCopy) -> dict
         "cas_success_total": view.attempts - view.failures,
         "cluster_members_count": len(cluster.gossip.peers(process.name, cluster.now)),
         "cluster_node_health_score": health(cluster, process),
+        "messages_in_broadcast_queue_bytes": 0,
+        "messages_to_broadcast_dropped_total": 0,
         "received_broadcasts_bytes_total": view.received * MESSAGE_BYTES,
+        "received_broadcasts_invalid_total": 0,
         "received_broadcasts_total": view.received,
     }
 
@@ -298,7 +263,5 @@ def _tracker(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
         labels = {"cluster": group, "user": user}
         changes.append((labels, process.elections[user, group] + 1))
         samples.append((labels, entry.received_at // 1000))
-    about = "The total number of times the elected replica has changed for a user ID/cluster."
-    yield _family("cortex_ha_tracker_elected_replica_changes_total", "counter", about, changes)
-    about = "The timestamp stored for the currently elected replica, from the KVStore."
-    yield _family("cortex_ha_tracker_elected_replica_timestamp_seconds", "gauge", about, samples)
+    yield _family("cortex_", "ha_tracker_elected_replica_changes_total", changes)
+    yield _family("cortex_", "ha_tracker_elected_replica_timestamp_seconds", samples)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
 
 from exporter.demo.pages import go_format
-from exporter.demo.pages.answer import Reply, html, json_reply
+from exporter.demo.pages.answer import HTML, SNIFFED, Reply, html, json_reply, page
 from exporter.demo.simulation.cluster import Cluster
 from exporter.demo.simulation.process import Process
 from exporter.demo.simulation.products import PageSpec
@@ -19,22 +17,6 @@ _OWNERSHIP_KEPT = 64
 _SPACE = 1 << 32
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One member as the HTML pages show it."""
-
-    id: str
-    zone: str
-    state: str
-    address: str
-    registered: str
-    heartbeat: str
-    tokens: int
-    ownership: str
-    diff: str
-    values: tuple[int, ...]
-
-
 class RingPages:
     """Renders ring pages of one cluster; ownership is computed once per set of tokens."""
 
@@ -42,12 +24,11 @@ class RingPages:
         self._cluster = cluster
         self._owned: dict[tuple[tuple[str, int], ...], dict[str, float]] = {}
 
-    def reply(self, process: Process, page: PageSpec, *, as_json: bool, show: bool) -> Reply:
+    def reply(self, process: Process, spec: PageSpec, *, as_json: bool, show: bool) -> Reply:
         """A ring page: the ring, or the notice where the module does not run or shard."""
-        just_started = self._cluster.now - process.started < 10 and process.incarnation > 1
-        if not page.key or (page.notice and just_started):
-            return _notice(page)
-        value = self._cluster.view(process, page.key)
+        if not spec.key or (spec.notice and process.is_starting(self._cluster.now)):
+            return _notice(spec)
+        value = self._cluster.view(process, spec.key)
         ring = value if isinstance(value, dict) else {}
         cortex = self._cluster.settings.product == "cortex"
         if as_json:
@@ -56,8 +37,7 @@ class RingPages:
 
     def _json(self, process: Process, ring: Ring, cortex: bool) -> Reply:
         now = self._cluster.clock(process)
-        shard = _cortex_shard if cortex else _dskit_shard
-        shards = ",".join(_kept(ring[name], now, shard) for name in sorted(ring))
+        shards = ",".join(_kept(ring[name], now, cortex) for name in sorted(ring))
         body = '{"shards":' + (f"[{shards}]" if ring else "null") + f',"now":"{go_format.rfc3339(now)}"'
         if cortex:
             body += f',"storageLastUpdated":"{go_format.rfc3339(now - 0.0001)}"'
@@ -67,14 +47,12 @@ class RingPages:
         now = self._cluster.clock(process)
         owned = self.ownership(ring)
         rows = [_row(ring[name], now, owned.get(name, 0.0), len(ring), cortex) for name in sorted(ring)]
-        product = "cortex" if cortex else "dskit"
-        sniffed = "text/html; charset=utf-8" if cortex else "text/html"
-        began = go_format.go_time(now, process.started + process.skew)
-        return html(
-            f"{product}_ring.html",
-            sniffed,
-            now=began,
-            updated=go_format.go_time(now - 0.0001),
+        template, updated = "cortex" if cortex else "dskit", go_format.go_time(now - 0.0001)
+        return page(
+            f"{template}_ring.html",
+            self._cluster,
+            process,
+            updated=updated,
             rows=rows,
             show=show,
             has_tokens=True,
@@ -112,50 +90,31 @@ def _state(member: Instance, now: float, cortex: bool) -> str:
     return STATE_NAMES[member.state]
 
 
-def _kept(member: Instance, now: float, shard: Callable[[Instance, float], str]) -> str:
+def _kept(member: Instance, now: float, cortex: bool) -> str:
     """A member's JSON, made once while it is healthy and once after."""
-    form = f"{shard.__name__} {is_unhealthy(member, now)}"
+    form = f"shard {cortex} {is_unhealthy(member, now)}"
     known = member.forms.get(form)
     if not isinstance(known, str):
-        known = member.forms[form] = shard(member, now)
+        known = member.forms[form] = _shard(member, now, cortex)
     return known
 
 
-def _cortex_shard(member: Instance, now: float) -> str:
-    return _shard(
-        member,
-        {
-            "id": member.id,
-            "state": _state(member, now, cortex=True),
-            "address": member.addr,
-            "timestamp": go_format.go_time(member.timestamp),
-            "registered_timestamp": go_format.go_time(member.registered),
-            "zone": member.zone,
-        },
-    )
+def _shard(member: Instance, now: float, cortex: bool) -> str:
+    time = go_format.go_time if cortex else go_format.rfc3339
+    fields: dict[str, object] = {
+        "id": member.id,
+        "state": _state(member, now, cortex),
+        "address": member.addr,
+        "timestamp": time(member.timestamp),
+        "registered_timestamp": time(member.registered),
+    }
+    if not cortex:
+        fields |= {"read_only": False, "read_only_updated_timestamp": time(0)}
+    return go_format.compact(fields | {"zone": member.zone})[:-1] + f',"tokens":{member.tokens.json}}}'
 
 
-def _dskit_shard(member: Instance, now: float) -> str:
-    return _shard(
-        member,
-        {
-            "id": member.id,
-            "state": _state(member, now, cortex=False),
-            "address": member.addr,
-            "timestamp": go_format.rfc3339(member.timestamp),
-            "registered_timestamp": go_format.rfc3339(member.registered),
-            "read_only": False,
-            "read_only_updated_timestamp": go_format.rfc3339(0),
-            "zone": member.zone,
-        },
-    )
-
-
-def _shard(member: Instance, fields: dict[str, object]) -> str:
-    return go_format.compact(fields)[:-1] + f',"tokens":{member.tokens.json}}}'
-
-
-def _row(member: Instance, now: float, owned: float, members: int, cortex: bool) -> Row:
+def _row(member: Instance, now: float, owned: float, members: int, cortex: bool) -> dict[str, object]:
+    """One member as the HTML pages show it."""
     age = int(now - member.timestamp)
     if cortex:
         registered, heartbeat = go_format.go_time(member.registered), go_format.go_time(member.timestamp)
@@ -163,28 +122,24 @@ def _row(member: Instance, now: float, owned: float, members: int, cortex: bool)
         registered = go_format.rfc3339(member.registered)
         heartbeat = f"{go_format.duration(age)} ago ({go_format.clock_of_day(member.timestamp)})"
     expected = 1 / members
-    return Row(
-        member.id,
-        member.zone,
-        _state(member, now, cortex),
-        member.addr,
-        registered,
-        heartbeat,
-        len(member.tokens),
-        _share(owned * 100, cortex),
-        json.dumps((owned - expected) / owned * 100 if owned else 0.0),
-        member.tokens.values,
-    )
+    share = owned * 100
+    return {
+        "id": member.id,
+        "zone": member.zone,
+        "state": _state(member, now, cortex),
+        "address": member.addr,
+        "registered": registered,
+        "heartbeat": heartbeat,
+        "tokens": len(member.tokens),
+        # Cortex prints the full float, dskit three digits.
+        "ownership": json.dumps(share) if cortex else f"{share:.3g}",
+        "diff": json.dumps((owned - expected) / owned * 100 if owned else 0.0),
+        "claimed": member.tokens.values,
+    }
 
 
-def _share(percent: float, cortex: bool) -> str:
-    """Cortex prints the full float, dskit three digits."""
-    return json.dumps(percent) if cortex else f"{percent:.3g}"
-
-
-def _notice(page: PageSpec) -> Reply:
-    deep = page.title.endswith(" Status")
-    name = "notice_deep.html" if deep else "notice.html"
-    return html(
-        name, "text/html" if deep else "text/html; charset=utf-8", title=page.title, notice=page.notice
-    )
+def _notice(spec: PageSpec) -> Reply:
+    """A page of one sentence. The products' own status pages are indented deeper."""
+    deep = spec.title.endswith(" Status")
+    shown = {"title": spec.title, "notice": spec.notice, "indent": "\t\t\t" if deep else "\t"}
+    return html("notice.html", SNIFFED if deep else HTML, **shown)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from exporter.demo.pages import config, ha_tracker, memberlist, metrics, runtime_config, status
+from exporter.demo.pages import config, ha_tracker, memberlist, metrics, status
 from exporter.demo.pages.answer import NOT_FOUND, Reply, text
 from exporter.demo.pages.ring import RingPages
 from exporter.demo.simulation.cluster import Cluster
 from exporter.demo.simulation.process import Process
 
 BUILD_PATHS = frozenset(f"{head}/api/v1/status/buildinfo" for head in ("", "/prometheus", "/loki"))
-_WITH_MODE = {"/config": config.reply, "/runtime_config": runtime_config.reply}
+_WITH_MODE = {"/config": config.reply, "/runtime_config": config.runtime_reply}
 _PLAIN = {
     "/": status.index,
     "/metrics": metrics.reply,

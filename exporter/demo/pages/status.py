@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from exporter.demo.pages import go_format
-from exporter.demo.pages.answer import NOT_FOUND, Reply, html, json_reply, text
+from exporter.demo.pages.answer import HTML, NOT_FOUND, Reply, html, json_reply, text
 from exporter.demo.simulation.cluster import Cluster
 from exporter.demo.simulation.demo_settings import RINGS
 from exporter.demo.simulation.process import Process
 
-STARTING_TIME = 10.0
 VERSIONS = {"mimir": "2.17.1", "cortex": "1.21.0", "loki": "3.6.0"}
 TRACKER_ON_STORE = "2.16.2"  # the last Mimir with an HA tracker that cannot use memberlist
 REVISION = {
@@ -88,7 +87,7 @@ def index(cluster: Cluster, process: Process) -> Reply:
     cortex = cluster.settings.product == "cortex"
     return html(
         "index.html",
-        "text/html; charset=utf-8",
+        HTML,
         title=_TITLES[cluster.settings.product],
         links=_CORTEX_LINKS if cortex else sorted([*rings, *tracked, *_LINKS]),
         dangerous=DANGEROUS,
@@ -98,7 +97,7 @@ def index(cluster: Cluster, process: Process) -> Reply:
 def services(cluster: Cluster, process: Process) -> Reply:
     """The modules and their states: HTML in Cortex and Mimir, lines in Loki."""
     product = cluster.settings.product
-    starting = _starting(cluster, process)
+    starting = process.is_starting(cluster.now)
     names = [*_SERVICES[product], *([process.spec.role.component] if product == "mimir" else [])]
     found = [
         (name, "Starting" if starting and name in ("compactor", "store-gateway") else "Running")
@@ -108,12 +107,7 @@ def services(cluster: Cluster, process: Process) -> Reply:
     if product == "loki":
         return text("".join(f"{name} => {state}\n" for name, state in found))
     now = go_format.go_time(cluster.clock(process), process.started + process.skew)
-    title = "Cortex" if product == "cortex" else "Grafana Mimir"
-    return html("services.html", "text/html; charset=utf-8", title=title, now=now, services=found)
-
-
-def _starting(cluster: Cluster, process: Process) -> bool:
-    return process.incarnation > 1 and cluster.now - process.started < STARTING_TIME
+    return html("services.html", HTML, title=_TITLES[product], now=now, services=found)
 
 
 def version(cluster: Cluster) -> str:
@@ -126,7 +120,7 @@ def version(cluster: Cluster) -> str:
 
 def ready(cluster: Cluster, process: Process) -> Reply:
     """200 `ready`, or 503 while modules start."""
-    if _starting(cluster, process):
+    if process.is_starting(cluster.now):
         return text("Some services are not Running:\nRunning: 14\nStarting: 1\n\n", 503)
     if cluster.settings.product == "cortex":
         return text("ready", 200, "text/plain")

@@ -8,21 +8,10 @@ from __future__ import annotations
 
 import cramjam
 
-from exporter.demo.simulation.ring_values import Instance, Replica, Ring, Value
+from exporter.demo.simulation.ring_values import Instance, Replica, Ring, Value, varint
 
 PING, ACK, COMPRESSED, LABELLED = 0, 2, 9, 0xF4
 _LZW_CLEAR, _LZW_END, _LZW_BITS = 256, 257, 9
-
-
-def varint(number: int) -> bytes:
-    """A protobuf varint; negative numbers take ten bytes as an int64 does."""
-    number &= (1 << 64) - 1
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
 
 
 def _number(field: int, value: int) -> bytes:

@@ -16,7 +16,6 @@ from functools import partial
 from exporter.demo.simulation import faults, ha_tracker, phase_changes, read_write_migration, ring_membership
 from exporter.demo.simulation.demo_settings import EPOCH, DemoSettings
 from exporter.demo.simulation.gossip import Gossip, GossipCopy, Peer
-from exporter.demo.simulation.kv import Writer
 from exporter.demo.simulation.process import MODES, Addresses, Client, Process
 from exporter.demo.simulation.products import HA, processes_of
 from exporter.demo.simulation.ring_values import Value
@@ -60,7 +59,6 @@ class Cluster:
         self.logs: deque[tuple[float, int, str, str, Mapping[str, str]]] = deque(maxlen=LOG_LINES_KEPT)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
-        self.writer = Writer(self)
         specs = processes_of(settings)
         places = addresses or default_addresses(settings.host, len(specs))
         self.processes = tuple(
@@ -130,7 +128,8 @@ class Cluster:
 
     def walk(self) -> dict[str, str]:
         """The stage of each migration of the course, by name."""
-        return {name: phase_changes.stage_of(self, name) for leg in self.settings.course.legs for name in leg}
+        names = (name for leg in self.settings.course.legs for name in leg)
+        return {name: phase_changes.stages_left(self, name)[0] for name in names}
 
     def roll(self) -> None:
         """Restart every process with another configuration than it runs, one after another."""
@@ -189,15 +188,11 @@ class Cluster:
 
     # The state of one process.
 
-    def external(self) -> str:
-        """The type of the external store, as clients name it."""
-        return self.settings.store
-
     def primary_of(self, process: Process, client: Client) -> str:
         """The type of the store that a client reads."""
         if client.mode == "multi":
             return client.primary
-        return self.external() if client.mode == "external" else "memberlist"
+        return self.settings.store if client.mode == "external" else "memberlist"
 
     def view(self, process: Process, key: str) -> Value | None:
         """The value under a key as the process's primary store delivered it."""

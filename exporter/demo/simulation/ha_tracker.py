@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from exporter.demo.simulation.kv import Write, in_vain
 from exporter.demo.simulation.process import Client, Process
 from exporter.demo.simulation.products import HA
 from exporter.demo.simulation.ring_values import Replica, Value
@@ -58,30 +60,23 @@ def _renew(cluster: Cluster, pair: Pair) -> None:
         change = partial(
             _renewed, int(cluster.clock(process) * 1000), elect, cluster.settings.product == "mimir"
         )
-        cluster.writer.cas(process, client, key_of(pair), change)
+        Write(cluster, process, client, key_of(pair)).cas(change)
         for other, late in candidates:
             if other is not process:
-                cluster.writer.in_vain(other, late)
-        if elect:
-            _count_election(cluster, pair)
+                in_vain(cluster, other, late)
+            other.elections[pair] += elect
     cluster.after(UPDATE_TIMEOUT + cluster.random.uniform(-JITTER, JITTER), partial(_renew, cluster, pair))
-
-
-def _count_election(cluster: Cluster, pair: Pair) -> None:
-    for process, _ in _tracking(cluster):
-        process.elections[pair] += 1
 
 
 def _renewed(now: int, elect: bool, with_election: bool, before: Value | None) -> Value:
     if not isinstance(before, Replica):
         return Replica("prom-a", now, now if with_election else 0, 0)
+    received = max(now, before.received_at)
     if not elect:
-        return Replica(
-            before.replica, max(now, before.received_at), before.elected_at, before.elected_changes
-        )
+        return replace(before, received_at=received)
     other = "prom-b" if before.replica == "prom-a" else "prom-a"
     changes = before.elected_changes + 1 if with_election else 0
-    return Replica(other, max(now, before.received_at), now if with_election else 0, changes)
+    return Replica(other, received, now if with_election else 0, changes)
 
 
 def elected(cluster: Cluster, process: Process) -> list[tuple[Pair, Replica]]:

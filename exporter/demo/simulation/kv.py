@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -25,102 +26,92 @@ Change = Callable[[Value | None], Value]
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write of one client under one key."""
+    """One write of one client under one key. To the mirror goes the complete new value, as dskit's does."""
 
+    cluster: Cluster
     process: Process
     client: Client
     key: str
 
-
-class Writer:
-    """Writes of all clients. A write to the mirror carries the complete new value, as dskit's does."""
-
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-
-    def cas(self, process: Process, client: Client, key: str, change: Change) -> bool:
+    def cas(self, change: Change) -> bool:
         """One compare-and-swap; whether the primary took it."""
-        write = Write(process, client, key)
-        written = self._try(write, self._cluster.primary_of(process, client), change, "primary")
-        if client.mode == "multi":
-            _count(client, "primary", "multi", ok=written is not None)
-            if written is not None and client.mirror:
-                self._mirror(write, written)
+        written = self._try(self.cluster.primary_of(self.process, self.client), change, "primary")
+        if self.client.mode == "multi":
+            _count(self.client, "primary", "multi", ok=written is not None)
+            if written is not None and self.client.mirror:
+                self._mirror(written)
         return written is not None
 
-    def in_vain(self, process: Process, client: Client) -> None:
-        """A compare-and-swap that found nothing to do, since another process was first."""
-        _count(client, "primary", self._cluster.primary_of(process, client), ok=True)
-        if client.mode == "multi":
-            _count(client, "primary", "multi", ok=True)
-
-    def _try(self, write: Write, store: str, change: Change | Value, role: str) -> Value | None:
+    def _try(self, store: str, change: Change | Value, role: str) -> Value | None:
         written: Value | None = None
         try:
-            written = self._put(write.process, store, write.key, change)
+            written = self._put(store, change)
         except NoChange:
-            self._cluster.gossip.views[write.process.name].failures += 1
+            self.cluster.gossip.views[self.process.name].failures += 1
         except StoreDown:
-            why = {"key": write.key, "err": "connection refused"}
-            self._cluster.log(write.process, "error", "error talking to the KV store", **why)
-        _count(write.client, role, store, ok=written is not None)
+            why = {"key": self.key, "err": "connection refused"}
+            self.cluster.log(self.process, "error", "error talking to the KV store", **why)
+        _count(self.client, role, store, ok=written is not None)
         return written
 
-    def _put(self, process: Process, store: str, key: str, change: Change | Value) -> Value:
-        cluster = self._cluster
+    def _put(self, store: str, change: Change | Value) -> Value:
+        gossip, now = self.cluster.gossip, self.cluster.now
         if store == "memberlist":
             if callable(change):
-                return cluster.gossip.cas(process.name, key, change, cluster.now)
-            return cluster.gossip.put(process.name, key, change, cluster.now)
-        return cluster.store.cas(key, change if callable(change) else lambda _: change)
+                return gossip.cas(self.process.name, self.key, change, now)
+            return gossip.put(self.process.name, self.key, change, now)
+        return self.cluster.store.cas(self.key, change if callable(change) else lambda _: change)
 
-    def _mirror(self, write: Write, written: Value) -> None:
-        cluster, client = self._cluster, write.client
+    def _mirror(self, written: Value) -> None:
+        cluster, client = self.cluster, self.client
         client.mirror_writes += 1
-        secondary = cluster.external() if client.primary == "memberlist" else "memberlist"
-        why = self._failure(write, secondary)
-        if why:
+        secondary = cluster.settings.store if client.primary == "memberlist" else "memberlist"
+        if why := self._failure(secondary):
             _count(client, "secondary", secondary, ok=False)
-            self._failed(write, secondary, why)
-        elif write.key == RING and "lag" in cluster.faults:
+            self._failed(secondary, why)
+        elif self.key == RING and "lag" in cluster.faults:
             _count(client, "secondary", secondary, ok=True)
-            late = partial(self._late, write, write.process.incarnation, secondary, written)
-            cluster.after(LAG, late)
-        elif self._try(write, secondary, written, "secondary") is None:
-            self._failed(write, secondary, "no change detected")
+            cluster.after(LAG, partial(self._late, self.process.incarnation, secondary, written))
+        elif self._try(secondary, written, "secondary") is None:
+            self._failed(secondary, "no change detected")
 
-    def _failure(self, write: Write, secondary: str) -> str:
+    def _failure(self, secondary: str) -> str:
         """Why this mirror write fails, "" if it does not: the fault, or the benign error.
 
         After the benign one the value is there all the same: gossip had brought it already.
         """
-        cluster = self._cluster
-        broken = cluster.victims.get("mirror-errors") == write.process.name
+        cluster = self.cluster
+        broken = cluster.victims.get("mirror-errors") == self.process.name
         if broken and cluster.random.random() < BROKEN:
             return "context deadline exceeded"
-        odds = BENIGN_AT_START if cluster.now - write.process.started < JUST_STARTED else BENIGN
+        odds = BENIGN_AT_START if cluster.now - self.process.started < JUST_STARTED else BENIGN
         if secondary == "memberlist" and cluster.random.random() < odds:
             return "no change detected"
         return ""
 
-    def _failed(self, write: Write, secondary: str, why: str) -> None:
-        write.client.mirror_errors += 1
+    def _failed(self, secondary: str, why: str) -> None:
+        self.client.mirror_errors += 1
         fields = {
             "component": "multikv",
-            "key": write.key,
-            "err": f"failed to CAS-update key {write.key}: {why}",
-            "primary": write.client.primary,
+            "key": self.key,
+            "err": f"failed to CAS-update key {self.key}: {why}",
+            "primary": self.client.primary,
             "secondary": secondary,
         }
-        self._cluster.log(write.process, "warn", "failed to update value in secondary store", **fields)
+        self.cluster.log(self.process, "warn", "failed to update value in secondary store", **fields)
 
-    def _late(self, write: Write, incarnation: int, secondary: str, written: Value) -> None:
-        if not write.process.up or write.process.incarnation != incarnation:
+    def _late(self, incarnation: int, secondary: str, written: Value) -> None:
+        if not self.process.up or self.process.incarnation != incarnation:
             return
-        try:
-            self._put(write.process, secondary, write.key, written)
-        except (NoChange, StoreDown):
-            return
+        with contextlib.suppress(NoChange, StoreDown):
+            self._put(secondary, written)
+
+
+def in_vain(cluster: Cluster, process: Process, client: Client) -> None:
+    """Count a compare-and-swap that found nothing to do, since another process was first."""
+    _count(client, "primary", cluster.primary_of(process, client), ok=True)
+    if client.mode == "multi":
+        _count(client, "primary", "multi", ok=True)
 
 
 def _count(client: Client, role: str, store: str, *, ok: bool) -> None:

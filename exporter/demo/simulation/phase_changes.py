@@ -51,22 +51,18 @@ def leg_of(cluster: Cluster) -> tuple[str, ...]:
     return next((leg for leg in legs if not all(is_done(cluster, name) for name in leg)), legs[-1])
 
 
+def stages_left(cluster: Cluster, migration: str) -> list[str]:
+    """The names of the stages of a migration, from the present one to the last one."""
+    if migration == LABELS:
+        return [*LABEL_NAMES[cluster.label_stage :]]
+    if migration == READ_WRITE:
+        return [stage.name for stage in read_write_migration.STAGES[cluster.mode_stage :]]
+    return [phase.label for phase in MODES if phase >= cluster.phases[migration]]
+
+
 def is_done(cluster: Cluster, migration: str) -> bool:
     """Whether a migration is at its last step."""
-    if migration == LABELS:
-        return cluster.label_stage == len(LABEL_STAGES) - 1
-    if migration == READ_WRITE:
-        return cluster.mode_stage == len(read_write_migration.STAGES) - 1
-    return cluster.phases[migration] is Phase.MEMBERLIST
-
-
-def stage_of(cluster: Cluster, migration: str) -> str:
-    """Where a migration is, by name."""
-    if migration == LABELS:
-        return LABEL_NAMES[cluster.label_stage]
-    if migration == READ_WRITE:
-        return read_write_migration.STAGES[cluster.mode_stage].name
-    return cluster.phases[migration].label
+    return len(stages_left(cluster, migration)) == 1
 
 
 def next_step(cluster: Cluster, migration: str = "") -> bool:
@@ -202,7 +198,7 @@ def configure(cluster: Cluster, process: Process) -> None:
         if client.mode != "multi" or mode != "multi":
             continue
         reached = reaches(cluster, client.spec.kv_name)
-        primary = "memberlist" if switched and reached else cluster.external()
+        primary = "memberlist" if switched and reached else cluster.settings.store
         if client.mirror != (mirror and reached) and cluster.settings.runtime_config:
             enabled = str(mirror and reached).lower()
             cluster.log(process, "info", "toggled mirroring", component="multikv", enabled=enabled)
@@ -217,7 +213,7 @@ def _block(cluster: Cluster, process: Process) -> tuple[str, bool] | None:
     if mode == "memberlist":
         return ("memberlist", False)
     multi = mode == "multi" and not reaches(cluster, "compactor-lifecycler")
-    primary = "memberlist" if switched else cluster.external()
+    primary = "memberlist" if switched else cluster.settings.store
     return (primary, mirror) if mode == "multi" and (switched or mirror or multi) else None
 
 

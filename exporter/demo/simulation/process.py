@@ -20,6 +20,7 @@ MODES = {
     Phase.DETACHED: ("multi", True, False),
     Phase.MEMBERLIST: ("memberlist", True, False),
 }
+STARTING_TIME = 10.0  # seconds
 # An operation as the metrics count it: operation, role, status code, store type.
 Operation = tuple[str, str, str, str]
 
@@ -125,6 +126,10 @@ class Process:
             found.update(int.from_bytes(raw[at : at + 4], "little") for at in range(0, 64, 4))
             block += 1
         return Tokens(tuple(sorted(found)[:: max(1, len(found) // count)][:count]))
+
+    def is_starting(self, now: float) -> bool:
+        """Whether modules still start, as after every start but the first."""
+        return self.incarnation > 1 and now - self.started < STARTING_TIME
 
     def start(self, mode: Callable[[ClientSpec], str], now: float) -> None:
         """Begin anew: counters at 0, a new incarnation, each client in its mode."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain, cycle, islice
 from pathlib import Path
 
 import msgspec
@@ -65,37 +66,28 @@ ROLES = msgspec.convert(
     yaml.load((Path(__file__).parent / "roles.yaml").read_bytes(), Loader=yaml.CSafeLoader),
     dict[str, tuple[RoleSpec, ...]],
 )
+ZONES = ("zone-a", "zone-b", "zone-c")
+_INGESTERS = tuple(("ingester", zone) for zone in ZONES)
+_STORE_GATEWAYS = tuple(("store-gateway", zone) for zone in ZONES)
 # The order in which a Mimir of a given size is filled; a larger one repeats the last components.
 _MIMIR_FIRST = (
     ("distributor", ""),
-    ("ingester", "zone-a"),
-    ("ingester", "zone-b"),
-    ("ingester", "zone-c"),
-    ("store-gateway", "zone-a"),
+    *_INGESTERS,
+    _STORE_GATEWAYS[0],
     ("compactor", ""),
     ("ruler", ""),
     ("querier", ""),
-    ("store-gateway", "zone-b"),
-    ("store-gateway", "zone-c"),
+    *_STORE_GATEWAYS[1:],
     ("query-scheduler", ""),
     ("alertmanager", ""),
     ("overrides-exporter", ""),
 )
-_MIMIR_MORE = (
-    ("ingester", "zone-a"),
-    ("ingester", "zone-b"),
-    ("ingester", "zone-c"),
-    ("distributor", ""),
-    ("querier", ""),
-    ("store-gateway", "zone-a"),
-    ("store-gateway", "zone-b"),
-    ("store-gateway", "zone-c"),
-)
+_MIMIR_MORE = (*_INGESTERS, ("distributor", ""), ("querier", ""), *_STORE_GATEWAYS)
 # What both deployment modes have: one of each component, and of each zone where it has zones.
 _BOTH_MODES = (
     *_MIMIR_FIRST,
     ("query-frontend", ""),
-    *((component, zone) for component in ("backend", "write") for zone in ("zone-a", "zone-b", "zone-c")),
+    *((component, zone) for component in ("backend", "write") for zone in ZONES),
     *(("read", ""),) * 2,
 )
 _LONGEST = 500
@@ -139,12 +131,7 @@ def _single(settings: DemoSettings) -> tuple[ProcessSpec, ...]:
 
 
 def _filled(size: int) -> list[tuple[str, str]]:
-    return [
-        _MIMIR_FIRST[number]
-        if number < len(_MIMIR_FIRST)
-        else _MIMIR_MORE[(number - len(_MIMIR_FIRST)) % len(_MIMIR_MORE)]
-        for number in range(size)
-    ]
+    return [*islice(chain(_MIMIR_FIRST, cycle(_MIMIR_MORE)), size)]
 
 
 def _mimir(wanted: list[tuple[str, str]]) -> tuple[ProcessSpec, ...]:

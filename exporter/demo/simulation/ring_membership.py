@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from exporter.demo.simulation.kv import Write
 from exporter.demo.simulation.process import Client, Process
 from exporter.demo.simulation.products import RING, STORE_GATEWAY
 from exporter.demo.simulation.ring_values import ACTIVE, JOINING, LEAVING, Instance, Ring, Tokens, Value
@@ -57,7 +58,8 @@ def _state(cluster: Cluster, process: Process, client: Client) -> int:
 def _beat(cluster: Cluster, process: Process, client: Client, incarnation: int) -> None:
     if not process.up or process.incarnation != incarnation:
         return
-    if cluster.writer.cas(process, client, client.spec.key, partial(_entered, cluster, process, client)):
+    write = Write(cluster, process, client, client.spec.key)
+    if write.cas(partial(_entered, cluster, process, client)):
         process.heartbeats[client.spec.key] += 1
     joining = _state(cluster, process, client) == JOINING
     period = JOIN_TIME if joining else client.spec.period
@@ -89,7 +91,7 @@ def unregister(cluster: Cluster, process: Process, client: Client) -> None:
     """Take the member out of the ring, as a graceful stop does where it is so configured."""
     stays = client.spec.key == STORE_GATEWAY and not process.unregisters
     if client.spec.period and not stays:
-        cluster.writer.cas(process, client, client.spec.key, partial(_left, process))
+        Write(cluster, process, client, client.spec.key).cas(partial(_left, process))
 
 
 def _left(process: Process, before: Value | None) -> Value:

@@ -18,7 +18,7 @@ class Tokens:
     def __init__(self, values: tuple[int, ...]) -> None:
         self.values = tuple(sorted(values))
         self.json = json.dumps(self.values, separators=(",", ":"))
-        self.packed = b"".join(_varint(token) for token in self.values)
+        self.packed = b"".join(map(varint, self.values))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Tokens) and self.values == other.values
@@ -30,7 +30,9 @@ class Tokens:
         return len(self.values)
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """A protobuf varint; negative numbers take ten bytes as an int64 does."""
+    number &= (1 << 64) - 1
     out = bytearray()
     while number > 127:
         out.append(number & 127 | 128)
