@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -19,23 +21,26 @@ from exporter.cli.terminal.safe_text import plain
 from exporter.errors import ConfigError, KVMigrationError
 
 _URL: Final = re.compile(r"https?://[^\s'\"]+")
-Command = Callable[[argparse.Namespace], int]
-Add = Callable[[Any, argparse.ArgumentParser], None]
-# A command's modules are imported only for that command: `serve` needs no tables and no simulated cluster.
-COMMANDS: dict[str, Callable[[], Add]] = {
-    "serve": lambda: import_module("exporter.cli.serve").add_serve,
-    "check": lambda: import_module("exporter.cli.check").add_check,
-    "plan": lambda: import_module("exporter.cli.planning.plan").add_plan,
-    "report": lambda: import_module("exporter.cli.planning.report").add_report,
-    "status": lambda: import_module("exporter.cli.status").add_status,
-    "diff": lambda: import_module("exporter.cli.diff").add_diff,
-    "init": lambda: import_module("exporter.cli.init").add_init,
-    "doctor": lambda: import_module("exporter.cli.doctor").add_doctor,
-    "explain": lambda: import_module("exporter.cli.explain").add_explain,
-    "completion": lambda: import_module("exporter.cli.completion").add_completion,
-    "demo": lambda: import_module("exporter.cli.demo").add_demo,
-    "validate": lambda: import_module("exporter.cli.validate").add_validate,
-    "healthcheck": lambda: import_module("exporter.cli.serve").add_healthcheck,
+# What a command does with its arguments, and its exit status.
+Command = Callable[[argparse.Namespace], int | Coroutine[Any, Any, int]]
+# Makes the parser of one command from the command and argparse's words: help, description, epilog.
+NewParser = Callable[..., argparse.ArgumentParser]
+# The module that has `add_COMMAND`. It is imported only for that command: `serve` needs no tables and no
+# simulated cluster.
+COMMANDS: Final = {
+    "serve": "serve",
+    "check": "check",
+    "plan": "planning.plan",
+    "report": "planning.report",
+    "status": "status",
+    "diff": "diff",
+    "init": "init",
+    "doctor": "doctor",
+    "explain": "explain",
+    "completion": "completion",
+    "demo": "demo",
+    "validate": "validate",
+    "healthcheck": "serve",
 }
 
 
@@ -49,9 +54,7 @@ class Arguments(argparse.ArgumentParser):
 
 
 def parser(asked: str = "") -> argparse.ArgumentParser:
-    """Make the parser with one command, or with all commands where `asked` is none of them. Each command adds
-    itself and sets `run` to its function.
-    """
+    """Make the parser with one command, or with all commands where `asked` is none of them."""
     top = Arguments(
         prog="kvmigration",
         description="Watch Mimir, Cortex, Loki, Tempo or Pyroscope move from Consul or etcd to memberlist. "
@@ -60,7 +63,7 @@ def parser(asked: str = "") -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"kvmigration {__version__}")
-    common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    common = Arguments(add_help=False, allow_abbrev=False)
     common.add_argument(
         "--log.level", dest="log_level", default="info", choices=log.LEVELS, help="default: info"
     )
@@ -72,9 +75,17 @@ def parser(asked: str = "") -> argparse.ArgumentParser:
         help="default: logfmt",
     )
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for loaded in [COMMANDS[asked]] if asked in COMMANDS else COMMANDS.values():
-        loaded()(commands, common)
+    add_parser = partial(commands.add_parser, parents=[common], allow_abbrev=False)
+    for name in [asked] if asked in COMMANDS else COMMANDS:
+        module = import_module(f"exporter.cli.{COMMANDS[name]}")
+        getattr(module, f"add_{name}")(partial(_new, add_parser, name))
     return top
+
+
+def _new(add_parser: NewParser, name: str, command: Command, **words: Any) -> argparse.ArgumentParser:
+    made = add_parser(name, **words)
+    made.set_defaults(run=command)
+    return made
 
 
 def command_of(top: argparse.ArgumentParser, name: str) -> argparse.ArgumentParser:
@@ -106,7 +117,8 @@ def run(argv: Sequence[str]) -> int:
     command: Command = args.run
     try:
         with _muted() if getattr(args, "quiet", False) else contextlib.nullcontext():
-            return _reported(command(args))
+            status = command(args)
+            return _reported(status if isinstance(status, int) else asyncio.run(status))
     except ConfigError as error:
         return _refused(*error.problems)
     except KVMigrationError as error:

@@ -10,11 +10,12 @@ import asyncio
 import math
 import sys
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, TextIO
+from collections.abc import Iterable
+from typing import TextIO
 
 import msgspec
 
+from exporter.cli.arguments import NewParser
 from exporter.cli.source.docs_option import add_docs
 from exporter.cli.source.gate_from_prometheus import add_prometheus, joined_from
 from exporter.cli.source.snapshot_source import GateSource, add_source, beats, duration, look_from
@@ -33,15 +34,12 @@ from exporter.model.migration import Migration
 
 SHORTEST = 0.2  # seconds between two cycles
 PATIENCE = 120.0  # seconds to wait for checks that need two cycles, before the soak begins
-Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
 
-def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser(
-        "check",
-        parents=[common],
+def add_check(new: NewParser) -> None:
+    parser = new(
+        _check,
         help="may we take the next step?",
-        allow_abbrev=False,
         description="Judge the gate of a step. Exit status: 0 open, 1 closed, 2 unknown.",
         epilog=f"Steps: {', '.join(NAMES)}.",
     )
@@ -66,7 +64,6 @@ def add_check(commands: Commands, common: argparse.ArgumentParser) -> None:
     )
     _add_output(parser)
     add_docs(parser)
-    parser.set_defaults(run=check_command)
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +78,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def check_command(args: argparse.Namespace) -> int:
+async def _check(args: argparse.Namespace) -> int:
     """Read once, or soak, or watch."""
     migration, step = parts(args.step)
     if step not in NAMES:
@@ -90,10 +87,6 @@ def check_command(args: argparse.Namespace) -> int:
     if "/" in args.step and not (migration and rule.is_of(Migration(migration))):
         known = rule.migration or "rings, ha-tracker and those of the configuration"
         raise UsageError(f'"{migration}" is no migration that has the step {step}; it is one of {known}')
-    return asyncio.run(_check(args))
-
-
-async def _check(args: argparse.Namespace) -> int:
     async with joined_from(args) if args.prometheus else look_from(args, soak=args.soak) as look:
         if args.watch:
             return await _watch(args, look)
@@ -150,21 +143,19 @@ async def _watch(args: argparse.Namespace, source: GateSource) -> int:
     return status
 
 
-async def _soak(
-    args: argparse.Namespace, source: GateSource, clock: Callable[[], float] = time.monotonic
-) -> int:
+async def _soak(args: argparse.Namespace, source: GateSource) -> int:
     """Read until every check has passed without a break for `--for`; the first check that does not pass ends
     it. Before that time begins, checks that need two cycles may be unknown for `PATIENCE` seconds. The time
     begins anew when another step becomes the next one.
     """
-    began, first = clock(), None
+    began, first = time.monotonic(), None
     asked: tuple[str, ...] = ()
     while True:
         steps = await source.steps(args.step)
         titles = tuple(step.title for step in steps)
         first, asked = (first if titles == asked else None), titles
         quiet = all(_is_passed(step) or _waits(step) for step in steps)
-        if first is None and any(map(_waits, steps)) and quiet and clock() - began <= PATIENCE:
+        if first is None and any(map(_waits, steps)) and quiet and time.monotonic() - began <= PATIENCE:
             held = 0.0
         elif not all(_is_passed(step) and step.answer != "unknown" for step in steps):
             _clear(args)
@@ -179,21 +170,19 @@ async def _soak(
         await asyncio.sleep(min(source.interval, max(SHORTEST, args.soak - held)))
 
 
-async def _wait(
-    args: argparse.Namespace, source: GateSource, clock: Callable[[], float] = time.monotonic
-) -> int:
+async def _wait(args: argparse.Namespace, source: GateSource) -> int:
     """Read until every chosen step is open; 2 once the time is over."""
-    ends = clock() + args.wait
+    ends = time.monotonic() + args.wait
     while True:
         steps = await source.steps(args.step)
         if worst(steps).answer == "open":
             return _show(steps, args, sys.stdout)
         for step in () if args.quiet else steps:
             sys.stderr.write(f"{time.strftime('%H:%M:%S')} {plain(_waited_for(step))}\n")
-        if clock() >= ends:
+        if time.monotonic() >= ends:
             _show(steps, args, sys.stdout)
             return STATUS["unknown"]
-        await asyncio.sleep(min(source.interval, max(SHORTEST, ends - clock())))
+        await asyncio.sleep(min(source.interval, max(SHORTEST, ends - time.monotonic())))
 
 
 def _waited_for(step: StepOut) -> str:

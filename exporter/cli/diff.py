@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
-from typing import Any
 
 import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from exporter.cli.arguments import NewParser
 from exporter.cli.source.snapshot_source import Source, add_source, look_from
 from exporter.cli.terminal.diff_table import MAX_NAMES, body, few, safe
 from exporter.derive.judging_rules import DEFAULT_PERIOD
@@ -18,32 +17,24 @@ from exporter.errors import UsageError
 from exporter.expose.api.shapes import RingDetailOut
 
 EQUAL, DIFFERENT, UNKNOWN = 0, 1, 2
-Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
 
-def add_diff(commands: Commands, common: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser(
-        "diff",
-        parents=[common],
+def add_diff(new: NewParser) -> None:
+    parser = new(
+        _diff,
         help="primary against secondary, member by member",
-        allow_abbrev=False,
         description="Compare one key, or all. Exit status: 0 equal, 1 different, 2 unknown.",
     )
     parser.add_argument("key", nargs="?", metavar="KEY", help="such as collectors/ring or ha-tracker/")
     add_source(parser)
     parser.add_argument("--all", action="store_true", help="every key")
     parser.add_argument("--json", action="store_true", help="print JSON, one key a line")
-    parser.set_defaults(run=diff_command)
-
-
-def diff_command(args: argparse.Namespace) -> int:
-    """Compare the chosen keys; the worst of them is the exit status."""
-    if bool(args.key) == args.all:
-        raise UsageError("give one KEY, or --all for every key")
-    return asyncio.run(_diff(args))
 
 
 async def _diff(args: argparse.Namespace) -> int:
+    """Compare the chosen keys; the worst of them is the exit status."""
+    if bool(args.key) == args.all:
+        raise UsageError("give one KEY, or --all for every key")
     async with look_from(args) as look:
         details, not_responding = await _details(args, look), await look.not_responding()
     for detail in details:

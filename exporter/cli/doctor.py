@@ -5,18 +5,17 @@ reads.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
+from exporter.cli.arguments import NewParser
 from exporter.cli.source.snapshot_source import add_cluster, config_of
 from exporter.cli.terminal.safe_text import plain, wrapped
 from exporter.cli.validate import warnings
-from exporter.config import Config
 from exporter.derive.migration.runtime_config_differences import as_written
 from exporter.expose.wording import culprits
 from exporter.expose.wording.lists import Number, few
@@ -40,24 +39,23 @@ class Obstacle:
     remedy: str = ""
 
 
-def add_doctor(commands: Any, common: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser(
-        "doctor",
-        parents=[common],
+def add_doctor(new: NewParser) -> None:
+    parser = new(
+        _doctor,
         help="list what the exporter cannot read, and what to do about it",
         epilog="Exit status: 0 nothing found, 1 something found, 2 the configuration is wrong or no process "
         "answers.",
-        allow_abbrev=False,
     )
     add_cluster(parser)
-    parser.set_defaults(run=doctor)
 
 
-def doctor(args: argparse.Namespace) -> int:
+async def _doctor(args: argparse.Namespace) -> int:
     """Print what was read and what is unknown; 1 where something is unknown."""
-    config, left_out, snapshot = asyncio.run(_look(args))
-    found = [*_configured(config), *(Obstacle(f"Not watched: {text}") for text in left_out)]
-    found += obstacles(snapshot)
+    config, left_out = await config_of(args)
+    async with Watch(config) as watch:
+        snapshot = await watch.poller.cycle()
+    unset = [*warnings(config), *(f"Not watched: {text}" for text in left_out)]
+    found = [*map(Obstacle, unset), *obstacles(snapshot)]
     where = [f"{args.config_file}: ok"] if args.config_file else [f"read from {', '.join(args.urls)}"]
     lines = [*where, *summary_lines(snapshot), ""]
     lines += [line for obstacle in found for line in _lines_of(obstacle)]
@@ -70,16 +68,6 @@ def _lines_of(obstacle: Obstacle) -> Iterator[str]:
     names = f": {few(obstacle.names, NAMED)}" if obstacle.names else ""
     yield from wrapped(f"{obstacle.text}{names}", "!! ", "   ", WIDTH)
     yield from wrapped(obstacle.remedy, "   ", width=WIDTH) if obstacle.remedy else ()
-
-
-async def _look(args: argparse.Namespace) -> tuple[Config, tuple[str, ...], Snapshot]:
-    config, left_out = await config_of(args)
-    async with Watch(config) as watch:
-        return config, left_out, await watch.poller.cycle()
-
-
-def _configured(config: Config) -> Iterator[Obstacle]:
-    yield from (Obstacle(text) for text in warnings(config))
 
 
 def summary_lines(snapshot: Snapshot) -> Iterator[str]:

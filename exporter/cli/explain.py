@@ -15,10 +15,11 @@ from functools import partial
 from importlib import resources
 from itertools import chain
 from textwrap import fill
-from typing import Any, TextIO
+from typing import Any
 
 import yaml
 
+from exporter.cli.arguments import NewParser
 from exporter.cli.source.docs_option import add_docs
 from exporter.cli.terminal.safe_text import WIDTH, plain
 from exporter.derive.gate.check_registration import Registered
@@ -62,31 +63,24 @@ class Topic:
     text: Callable[[], str]
 
 
-def add_explain(commands: Any, common: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser(
-        "explain",
-        parents=[common],
-        help="print what a phase, step, check, metric or alert means, and what to do",
-        allow_abbrev=False,
-    )
+def add_explain(new: NewParser) -> None:
+    parser = new(_explain, help="print what a phase, step, check, metric or alert means, and what to do")
     parser.add_argument("name", nargs="?", default="", metavar="NAME", help="default: list all names")
     add_docs(parser)
-    parser.set_defaults(run=lambda args: explain(args.name, docs=args.docs_base_url))
 
 
-def explain(name: str = "", *, docs: str = "", out: TextIO | None = None, err: TextIO | None = None) -> int:
+def _explain(args: argparse.Namespace) -> int:
     """Print the explanation of a name, or all names where none is given; 2 where there is no such name."""
-    out, err = out or sys.stdout, err or sys.stderr
     known = tuple(topics())
-    if not name:
-        out.write(_listed(known))
+    if not args.name:
+        sys.stdout.write(_listed(known))
         return 0
-    found = [topic for topic in known if _key(topic.name) == _key(name)]
+    found = [topic for topic in known if _key(topic.name) == _key(args.name)]
     if not found:
-        err.write(_unknown(name, known))
+        sys.stderr.write(_unknown(args.name, known))
         return 2
     texts = (f"{topic.name} ({topic.kind})\n\n{topic.text().strip()}\n" for topic in found)
-    out.write(addressed("\n".join(texts), docs))
+    sys.stdout.write(addressed("\n".join(texts), args.docs_base_url))
     return 0
 
 

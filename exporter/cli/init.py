@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Final
 
+from exporter.cli.arguments import NewParser
 from exporter.cli.source.cluster_from_addresses import (
-    ORDINARY,
     Survey,
     checked_url,
     missing_of,
@@ -21,7 +20,7 @@ from exporter.cli.source.cluster_from_addresses import (
 )
 from exporter.cli.source.snapshot_source import add_http_config, client_settings
 from exporter.cli.terminal.safe_text import plain
-from exporter.config import HttpClient, load_text
+from exporter.config import load_text
 from exporter.derive.migration.runtime_config_differences import as_written
 from exporter.errors import UsageError
 from exporter.expose.api.suggested_stores import suggested_stores
@@ -31,43 +30,33 @@ from exporter.model.facts import TargetFacts
 FILE: Final = Path("my.yml")
 
 
-def add_init(commands: Any, common: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser(
-        "init",
-        parents=[common],
+def add_init(new: NewParser) -> None:
+    parser = new(
+        _init,
         help="write a configuration from the address of one process",
         epilog="Exit status: 0 written, 1 written and something is missing, 2 nothing written.",
-        allow_abbrev=False,
     )
     parser.add_argument("urls", nargs="+", metavar="URL", help="a process, path prefix included")
     parser.add_argument(
         "--output", type=Path, default=FILE, metavar="FILE", help=f"default: {FILE}; nothing is overwritten"
     )
     add_http_config(parser)
-    parser.set_defaults(run=_command)
 
 
-def _command(args: argparse.Namespace) -> int:
-    status = init(args.urls, args.output, client_settings(args))
-    if args.http_config:
-        note = f"http_client is not in it: what {args.http_config} has belongs there"
-        sys.stderr.write(f"{plain(note)}\n")
-    return 1 if args.http_config else status
-
-
-def init(urls: Iterable[str], path: Path, client: HttpClient = ORDINARY, *, err: TextIO | None = None) -> int:
+async def _init(args: argparse.Namespace) -> int:
     """Write the file, and print on stderr what is missing. Raises `UsageError` where nothing is written."""
-    err = err or sys.stderr
+    client, path = client_settings(args), args.output
     if path.exists():
         raise UsageError(f"{path} is there already; name another file with --output")
-    survey = asyncio.run(survey_of(tuple(map(checked_url, urls)), client))
+    survey = await survey_of(tuple(map(checked_url, args.urls)), client)
     text = configuration(survey)
     load_text(text)
     path.write_text(text, encoding="utf-8")
-    missing = [plain(line) for line in lacks(survey)]
-    err.write(
-        "".join(f"{line}\n" for line in [f"{path}: {Number(len(survey.processes)): processes}", *missing])
-    )
+    missing = [*lacks(survey)]
+    if args.http_config:
+        missing.append(f"http_client is not in it: what {args.http_config} has belongs there")
+    sys.stderr.write(f"{path}: {Number(len(survey.processes)): processes}\n")
+    sys.stderr.writelines(f"{plain(line)}\n" for line in missing)
     return 1 if missing else 0
 
 

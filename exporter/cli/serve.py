@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import resource
 import sys
 import urllib.request
+from collections.abc import Coroutine
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 from exporter import __version__
 from exporter.change_log import Narrator
-from exporter.cli.source.docs_option import add_boards, add_docs
+from exporter.cli.arguments import NewParser
+from exporter.cli.source.docs_option import add_docs
 from exporter.cli.source.server_api import checked_server
 from exporter.cli.source.shard_option import add_shard
 from exporter.config import Config, load, shown_url
@@ -24,35 +25,17 @@ from exporter.expose.server.listen import DEFAULT_ADDRESS
 from exporter.interpreter import keep_loop_free
 from exporter.wiring import one_cycle
 
-Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
-
-def add_config(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
+def add_serve(new: NewParser) -> None:
+    parser = new(_serve, help="run the exporter", description="Run the exporter.")
     parser.add_argument(
-        "--config.file",
-        dest="config_file",
-        type=Path,
-        required=required,
-        metavar="FILE",
-        help="configuration",
+        "--config.file", dest="config_file", type=Path, required=True, metavar="FILE", help="configuration"
     )
-
-
-def add_serve(commands: Commands, common: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser(
-        "serve",
-        parents=[common],
-        help="run the exporter",
-        allow_abbrev=False,
-        description="Run the exporter.",
-    )
-    add_config(parser)
     add_web(parser)
     add_shard(parser)
     parser.add_argument(
         "--once", action="store_true", help="run one cycle, print the metrics on standard output and exit"
     )
-    parser.set_defaults(run=serve_command)
 
 
 def add_web(parser: argparse.ArgumentParser) -> None:
@@ -86,19 +69,19 @@ def add_web(parser: argparse.ArgumentParser) -> None:
     )
     _add_probe(parser)
     add_docs(parser)
-    add_boards(parser)
+    add_docs(parser, "boards")
 
 
-def serve_command(args: argparse.Namespace) -> int:
+def _serve(args: argparse.Namespace) -> Coroutine[Any, Any, int]:
     """Run until SIGTERM or SIGINT; with `--once` run one cycle."""
     config = sharded(load(args.config_file), args.shard)
     _raise_file_limit()
     if args.once:
-        return asyncio.run(_once(config))
+        return _once(config)
     from exporter.service import Service  # noqa: PLC0415 - the web server, which one cycle does not need
 
     keep_loop_free()
-    return asyncio.run(Service(args, config, shard=args.shard).run())
+    return Service(args, config, shard=args.shard).run()
 
 
 def _raise_file_limit() -> None:
@@ -117,18 +100,12 @@ async def _once(config: Config) -> int:
     return 0 if any(target.up for target in snapshot.targets) else 1
 
 
-def add_healthcheck(commands: Commands, common: argparse.ArgumentParser) -> None:
+def add_healthcheck(new: NewParser) -> None:
     """Add `healthcheck`, for container images without a shell."""
-    parser = commands.add_parser(
-        "healthcheck",
-        parents=[common],
-        help="check whether a running exporter is healthy",
-        allow_abbrev=False,
-    )
+    parser = new(_healthcheck, help="check whether a running exporter is healthy")
     parser.add_argument(
         "--server", default="http://127.0.0.1:9895", metavar="URL", help="default: %(default)s"
     )
-    parser.set_defaults(run=healthcheck_command)
 
 
 class _Direct(urllib.request.HTTPRedirectHandler):
@@ -138,7 +115,7 @@ class _Direct(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def healthcheck_command(args: argparse.Namespace) -> int:
+def _healthcheck(args: argparse.Namespace) -> int:
     """Exit status 0 if `/-/healthy` answers 200."""
     url = checked_server(args.server)
     opener = urllib.request.build_opener(_Direct)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 
+from exporter.cli.arguments import NewParser
 from exporter.cli.source.snapshot_source import Overview, add_source, beats, look_from
 from exporter.cli.terminal.safe_text import plain, wrapped
 from exporter.derive.judging_rules import DEFAULT_TIMEOUT
@@ -32,7 +31,6 @@ from exporter.expose.wording.migrations import NO_LONGER_COPIED, NOT_YET_COPIED
 from exporter.model.listed import grouped
 from exporter.model.migration import RINGS
 
-Commands = Any  # argparse keeps the type of its sub-parsers to itself
 HEIGHT = 40
 CLEAR = "\x1b[H\x1b[2J"  # a terminal's
 MOST_COMPONENTS = 8
@@ -42,12 +40,10 @@ LEAST_FOR_NEXT = 6
 ALL = ": kvmigration status --json shows all"
 
 
-def add_status(commands: Commands, common: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser(
-        "status",
-        parents=[common],
+def add_status(new: NewParser) -> None:
+    parser = new(
+        _status,
         help="where are we?",
-        allow_abbrev=False,
         description=(
             "Print the state of the migration. Exit status: 0 all clients are in the same phase, "
             "1 a rollout is in progress or there is a warning, 2 the phase is unknown."
@@ -58,12 +54,6 @@ def add_status(commands: Commands, common: argparse.ArgumentParser) -> None:
     how.add_argument("--json", action="store_true", help="print everything as one JSON object")
     how.add_argument("--short", action="store_true", help="print one line, for a prompt or a pipeline")
     parser.add_argument("--watch", action="store_true", help="repeat until interrupted")
-    parser.set_defaults(run=status_command)
-
-
-def status_command(args: argparse.Namespace) -> int:
-    """Print one screen."""
-    return asyncio.run(_status(args))
 
 
 async def _status(args: argparse.Namespace) -> int:

@@ -8,8 +8,8 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
 
+from exporter.cli.arguments import NewParser
 from exporter.cli.source.series_estimate import count_targets, report
 from exporter.cli.terminal.safe_text import plain
 from exporter.config import Config, load, schema
@@ -18,49 +18,34 @@ from exporter.derive.gate.soak import LEAST_LOOKS
 from exporter.errors import ConfigError, UsageError
 
 
-def add_validate(commands: Any, common: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser(
-        "validate", parents=[common], help="check a configuration file", allow_abbrev=False
-    )
+def add_validate(new: NewParser) -> None:
+    parser = new(_validate, help="check a configuration file")
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="the configuration")
     parser.add_argument("--schema", action="store_true", help="print the JSON schema of the file instead")
     parser.add_argument("--estimate", action="store_true", help="print the greatest number of series")
-    parser.set_defaults(run=_command)
 
 
-def _command(args: argparse.Namespace) -> int:
-    return validate(args.file, as_schema=args.schema, with_estimate=args.estimate)
-
-
-def validate(
-    path: Path | None,
-    *,
-    as_schema: bool = False,
-    with_estimate: bool = False,
-    out: TextIO | None = None,
-    err: TextIO | None = None,
-) -> int:
+async def _validate(args: argparse.Namespace) -> int:
     """Print `FILE: ok` and return 0, or every problem on stderr and return 1.
 
-    With `as_schema` the JSON schema of the file is printed instead, and no file is read. With `with_estimate`
-    the sources of targets are queried, and the number of series is estimated.
+    With `--schema` the JSON schema of the file is printed instead, and no file is read. With `--estimate` the
+    sources of targets are queried, and the number of series is estimated.
     """
-    out, err = out or sys.stdout, err or sys.stderr
-    if as_schema:
-        out.write(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n")
+    if args.schema:
+        sys.stdout.write(json.dumps(schema(), indent=2, ensure_ascii=False) + "\n")
         return 0
-    if path is None:
+    if args.file is None:
         raise UsageError("name the FILE to check, or give --schema")
     try:
-        config = load(path)
+        config = load(args.file)
     except ConfigError as error:
-        err.write(f"{error}\n")
+        sys.stderr.write(f"{error}\n")
         return 1
     for warning in warnings(config):
-        err.write(f"{path}: warning: {plain(warning)}\n")
-    out.write(f"{path}: ok\n")
-    if with_estimate:
-        out.write(report(config, count_targets(config)) + "\n")
+        sys.stderr.write(f"{args.file}: warning: {plain(warning)}\n")
+    sys.stdout.write(f"{args.file}: ok\n")
+    if args.estimate:
+        sys.stdout.write(report(config, await count_targets(config)) + "\n")
     return 0
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import re
 
 import pytest
 
-from exporter.cli.explain import WIDTH, Topic, explain, topics
+from exporter.cli.explain import WIDTH, Topic, topics
+from tests.cli.conftest import said_here
 
 TOPICS = tuple(topics())
 FOUND = [
@@ -22,22 +22,17 @@ FOUND = [
 ]
 
 
-def said(name: str) -> tuple[int, str, str]:
-    out, err = io.StringIO(), io.StringIO()
-    return explain(name, out=out, err=err), out.getvalue(), err.getvalue()
-
-
 @pytest.mark.parametrize(("name", "title", "text"), FOUND, ids=[row[0] for row in FOUND])
 def test_a_name_is_explained_with_or_without_its_prefix(name: str, title: str, text: str) -> None:
-    status, out, err = said(name)
-    assert (status, err) == (0, "")
-    assert out.startswith(f"{title}\n\n")
-    assert text in out
+    said = said_here("explain", name)
+    assert (said.status, said.err) == (0, "")
+    assert said.out.startswith(f"{title}\n\n")
+    assert text in said.out
 
 
 @pytest.mark.parametrize("topic", TOPICS, ids=[f"{topic.kind} {topic.name}" for topic in TOPICS])
 def test_everything_that_is_listed_is_explained(topic: Topic) -> None:
-    assert f"  {topic.name}\n" in said("")[1]
+    assert f"  {topic.name}\n" in said_here("explain").out
     text = topic.text()
     assert len(text.split()) > 5
     prose = re.sub(r"^```.*?^```$", "", text.partition("## Fires when")[0], flags=re.DOTALL | re.MULTILINE)
@@ -54,6 +49,6 @@ UNKNOWN = [
 
 @pytest.mark.parametrize(("name", "message"), UNKNOWN)
 def test_a_name_that_nothing_has_is_refused_with_those_that_are_near(name: str, message: str) -> None:
-    status, out, err = said(name)
-    assert (status, out) == (2, "")
-    assert message in err
+    said = said_here("explain", name)
+    assert (said.status, said.out) == (2, "")
+    assert message in said.err

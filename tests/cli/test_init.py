@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import io
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +12,21 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from exporter.cli.init import configuration, init, lacks, survey_of
-from exporter.cli.source.cluster_from_addresses import Survey, _candidates, missing_of, parted, resolved_seeds
+from exporter.cli.init import configuration, lacks
+from exporter.cli.source.cluster_from_addresses import (
+    Survey,
+    _candidates,
+    missing_of,
+    parted,
+    resolved_seeds,
+    survey_of,
+)
 from exporter.config import load, load_text
 from exporter.demo import Demo, DemoSettings
-from exporter.errors import UsageError
 from exporter.model.facts import GossipTarget, Snapshot, TargetFacts
 from exporter.model.pages import Phase, ProcessConfig, Product
 from exporter.wiring import Watch
+from tests.cli.conftest import said_here
 from tests.conftest import Replay, free_base_port
 from tests.expose import snapshots
 
@@ -43,10 +49,11 @@ RECORDED = [
 def test_one_process_leads_to_the_other_processes_and_the_store(
     replay: Callable[..., Replay], tmp_path: Path, recording: str, processes: int, store: str, more: list[str]
 ) -> None:
-    replayed, path, err = replay(recording), tmp_path / "my.yml", io.StringIO()
+    replayed, path = replay(recording), tmp_path / "my.yml"
     one = next(iter(replayed.targets.values()))
-    assert init([one], path, err=err) == 1
-    assert err.getvalue().splitlines() == [
+    said = said_here("init", one, f"--output={path}")
+    assert said.status == 1
+    assert said.err.splitlines() == [
         f"{path}: {processes} processes",
         *(line.replace("PORT", one.rpartition(":")[2]) for line in more),
         "the external store is as the processes name it; add its credentials, if it needs any",
@@ -190,15 +197,18 @@ REFUSED = [
 @pytest.mark.parametrize(("url", "message"), REFUSED)
 def test_nothing_is_written_for(tmp_path: Path, url: str, message: str) -> None:
     path = tmp_path / "my.yml"
-    with pytest.raises(UsageError, match=message) as refused:
-        init([url], path)
+    said = said_here("init", url, f"--output={path}")
+    assert (said.status, message in said.err) == (2, True)
     assert not path.exists()
-    assert "hunter2" not in str(refused.value)
+    assert "hunter2" not in said.err
 
 
 def test_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "my.yml"
     path.write_text("mine\n")
-    with pytest.raises(UsageError, match="is there already; name another file with --output"):
-        init(["http://127.0.0.1:1"], path)
+    said = said_here("init", "http://127.0.0.1:1", f"--output={path}")
+    assert (said.status, said.err) == (
+        2,
+        f"kvmigration: {path} is there already; name another file with --output\n",
+    )
     assert path.read_text() == "mine\n"

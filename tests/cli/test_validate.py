@@ -1,6 +1,5 @@
 """`kvmigration validate`."""
 
-import io
 import json
 import re
 from pathlib import Path
@@ -9,19 +8,18 @@ import pytest
 import yaml
 
 from exporter.cli.source.series_estimate import estimate, report, series_of
-from exporter.cli.validate import validate
 from exporter.config import load, load_text
 from exporter.derive.gate.step_table import STEPS
-from exporter.errors import UsageError
 from exporter.expose import catalogue
 from exporter.model.migration import FIXED, Migration
+from tests.cli.conftest import said_here
 
 HERE = Path(__file__).parents[1] / "config"
 
 
-def _run(path: Path | None, as_schema: bool = False) -> tuple[int, str, str]:
-    out, err = io.StringIO(), io.StringIO()
-    return validate(path, as_schema=as_schema, out=out, err=err), out.getvalue(), err.getvalue()
+def _run(*words: Path | str) -> tuple[int, str, str]:
+    said = said_here("validate", *map(str, words))
+    return said.status, said.out, said.err
 
 
 def test_a_good_file_is_ok() -> None:
@@ -73,21 +71,20 @@ def test_a_pattern_that_matches_no_file_is_a_warning(tmp_path: Path) -> None:
 
 
 def test_the_schema_is_printed_without_a_file() -> None:
-    status, out, _ = _run(None, as_schema=True)
+    status, out, _ = _run("--schema")
     assert status == 0
     assert json.loads(out)["required"] == ["targets"]
 
 
 def test_without_a_file_it_says_what_to_give_and_that_it_was_misused() -> None:
-    with pytest.raises(UsageError, match="name the FILE to check, or give --schema"):
-        _run(None)
+    assert _run() == (2, "", "kvmigration: name the FILE to check, or give --schema\n")
 
 
 def test_an_estimate_looks_for_the_targets_and_counts_their_series() -> None:
-    out = io.StringIO()
     path = HERE / "good" / "minimal.yml"
-    assert validate(path, with_estimate=True, out=out, err=io.StringIO()) == 0
-    lines = out.getvalue().splitlines()
+    status, out, _ = _run(path, "--estimate")
+    lines = out.splitlines()
+    assert status == 0
     assert lines[0] == f"{path}: ok"
     assert re.fullmatch(r"about \d+ series at most; scale.max_series is 50000", lines[1])
     assert "  T = 1 targets" in lines

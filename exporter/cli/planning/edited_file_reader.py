@@ -187,11 +187,16 @@ def scalar(tree: Tree, name: str) -> Any:
     return str(value) if isinstance(value, list | tuple | Mapping) else value
 
 
-def stores(tree: Tree, path: str = "") -> Iterator[tuple[str, Tree]]:
+def stores(tree: Tree) -> Iterator[tuple[str, Tree]]:
     """Every `kvstore` of a configuration, with the path of the block that it stands in."""
-    for name, inner in tree.items():
-        here = f"{path}.{name}" if path else str(name)
-        if name == "kvstore" and isinstance(inner, Mapping):
-            yield path, inner
+    found = ((path.rpartition(".")[0], inner) for path, inner in entries(tree, "kvstore"))
+    return ((path, inner) for path, inner in found if isinstance(inner, Mapping))
+
+
+def entries(tree: Tree, name: str, above: str = "") -> Iterator[tuple[str, Any]]:
+    """Every entry of this name, with its dotted path; none that stands in another one."""
+    for key, inner in tree.items():
+        if key == name:
+            yield f"{above}{key}", inner
         elif isinstance(inner, Mapping):
-            yield from stores(inner, here)
+            yield from entries(inner, name, f"{above}{key}.")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from exporter.cli.planning.edited_file_reader import SWITCH, EditedFile, Tree, at, scalar, stores
+from exporter.cli.planning.edited_file_reader import SWITCH, EditedFile, Tree, at, entries, scalar, stores
 from exporter.expose.plan.shapes import ChangeOut, PlanOut, RingNowOut
 from exporter.expose.plan.snippets import FILL_IN
 from exporter.expose.wording.planning.edited_files import Fault, sentence
@@ -72,7 +72,7 @@ def _first(findings: Iterable[PathFault]) -> Iterable[PathFault]:
 
 
 def _static(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[PathFault]:
-    yield from (PathFault(path, Fault.NOT_STATIC) for path in _switches(tree))
+    yield from (PathFault(path, Fault.NOT_STATIC) for path, _ in entries(tree, SWITCH))
     rings = _by_block(ring for plan in plans for ring in plan.rings)
     step = {block: plan for plan in plans for ring in plan.rings for block in ring.blocks}
     for block, kvstore in stores(tree):
@@ -82,16 +82,6 @@ def _static(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[PathFault]:
     yield from _gossip(tree, plans)
     yield from _missing(tree, plans)
     yield from _unfilled(tree)
-
-
-def _switches(tree: Tree, above: str = "") -> Iterator[str]:
-    """The paths of each block that switches stores at runtime."""
-    for name, inner in tree.items():
-        path = f"{above}{name}"
-        if name == SWITCH:
-            yield path
-        elif isinstance(inner, Mapping):
-            yield from _switches(inner, f"{path}.")
 
 
 def _by_block(rings: Iterable[RingNowOut]) -> dict[str, RingNowOut]:
@@ -258,7 +248,8 @@ def _runtime(tree: Tree, plans: tuple[PlanOut, ...]) -> Iterator[PathFault]:
     """The runtime configuration against what the steps need."""
     of_clients = [plan for plan in plans if plan.rings]
     lead = next((plan for plan in of_clients if plan.runtime), next(iter(of_clients), None))
-    yield from (PathFault(path, Fault.NOT_AT_THE_TOP) for path in _switches(tree) if path != SWITCH)
+    nested = (path for path, _ in entries(tree, SWITCH) if path != SWITCH)
+    yield from (PathFault(path, Fault.NOT_AT_THE_TOP) for path in nested)
     switch = tree.get(SWITCH)
     block: Tree = switch if isinstance(switch, Mapping) else {}
     yield from _unknown(SWITCH, block, SWITCH_KEYS)

@@ -6,15 +6,15 @@ Exit status as that of `check`: 0 the gate is open, 1 closed, 2 unknown or refus
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 import textwrap
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
+from exporter.cli.arguments import NewParser
 from exporter.cli.planning.edited_file_reader import read
 from exporter.cli.planning.file_check import faults, unreached
 from exporter.cli.source.docs_option import add_docs
@@ -31,17 +31,14 @@ from exporter.expose.wording.planning.plan_restarts import together
 from exporter.model.pages import Product
 from exporter.products.kv_settings import SETTINGS
 
-Commands = Any  # argparse keeps the type of its sub-parsers to itself
 COMMENT: Final = "# "
 _DOCUMENTS: Final = frozenset({"yaml", "helm"})
 
 
-def add_plan(commands: Commands, common: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser(
-        "plan",
-        parents=[common],
+def add_plan(new: NewParser) -> None:
+    parser = new(
+        _plan,
         help="what exactly is the next step?",
-        allow_abbrev=False,
         description=(
             "Print the next step in full: the lines to change, the processes that restart, what to watch, "
             "and the way back. Exit status as that of check: 0 open, 1 closed, 2 unknown."
@@ -64,12 +61,6 @@ def add_plan(commands: Commands, common: argparse.ArgumentParser) -> None:
         help="compare your edited file with the plan: the product's YAML, Helm values, or the runtime "
         "configuration. Exit status 0 right, 1 wrong, 2 unknown",
     )
-    parser.set_defaults(run=plan_command)
-
-
-def plan_command(args: argparse.Namespace) -> int:
-    """Print the chosen plans."""
-    return asyncio.run(_plan(args))
 
 
 async def _plan(args: argparse.Namespace) -> int:

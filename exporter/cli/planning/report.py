@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
-from typing import Any
 
+from exporter.cli.arguments import NewParser
 from exporter.cli.source.snapshot_source import add_source, look_from
 from exporter.errors import UsageError
 from exporter.expose.report.html_and_markdown import FORMATS
 from exporter.expose.report.redaction import redacted
 
-Commands = Any  # argparse keeps the type of its sub-parsers to itself
 
-
-def add_report(commands: Commands, common: argparse.ArgumentParser) -> None:
-    parser = commands.add_parser(
-        "report",
-        parents=[common],
+def add_report(new: NewParser) -> None:
+    parser = new(
+        _report,
         help="write the evidence of a migration as one file",
-        allow_abbrev=False,
         description="Write phases, gates, deviations, rollouts and lag as one file that needs no network. "
         "A running exporter (--server) has the history; --config.file shows one cycle.",
     )
@@ -34,12 +29,6 @@ def add_report(commands: Commands, common: argparse.ArgumentParser) -> None:
         "leave out the configuration",
     )
     parser.add_argument("--output", type=Path, metavar="FILE", help="default: standard output")
-    parser.set_defaults(run=report_command)
-
-
-def report_command(args: argparse.Namespace) -> int:
-    """Write the report."""
-    return asyncio.run(_report(args))
 
 
 async def _report(args: argparse.Namespace) -> int:

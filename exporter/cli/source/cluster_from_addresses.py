@@ -106,17 +106,12 @@ def names_of(survey: Survey) -> dict[str, str]:
         ids.setdefault(member.target, set()).add(member.id)
     names = {t.url: bare(t.member) or _only(ids.get(t.name, ())) for t in survey.processes}
     count = Counter(names.values())
-    address = {target.url: _address(target) for target in survey.processes}
+    address = {target.url: "{}:{}".format(*_place(target)) for target in survey.processes}
     return {url: name if name and count[name] == 1 else address[url] for url, name in names.items()}
 
 
 def _only(ids: Collection[str]) -> str:
     return next(iter(ids)) if len(ids) == 1 else ""
-
-
-def _address(target: TargetFacts) -> str:
-    url = URL(target.url)
-    return f"{url.host}:{url.port}"
 
 
 async def _look(urls: tuple[str, ...], client: HttpClient) -> Snapshot:
@@ -202,12 +197,12 @@ def _members(snapshot: Snapshot) -> Iterator[MemberFacts]:
     yield from (member for key in snapshot.keys for member in key.members)
 
 
-def _split(address: str) -> tuple[str, int]:
+def _split(address: str) -> Place:
     host, _, port = address.rpartition(":")
     return (host.strip("[]"), int(port)) if host and port.isdigit() else (address.strip("[]"), 0)
 
 
-def _place(target: TargetFacts) -> tuple[str, int]:
+def _place(target: TargetFacts) -> Place:
     url = URL(target.url)
     return url.host or "", url.port or 80
 

@@ -6,27 +6,22 @@ import argparse
 
 from exporter.config.docs_address import address_of
 
+_HELP = {
+    "docs": "where you serve the docs of this project: links and names of docs lead there; default: "
+    "gate.docs_url of the configuration, else the exporter's own /docs",
+    "boards": "Grafana's address: the page links to the boards there; default: no links",
+}
 
-def add_docs(parser: argparse.ArgumentParser) -> None:
+
+def add_docs(parser: argparse.ArgumentParser, what: str = "docs") -> None:
+    """Add the address of the docs, or of the boards."""
     parser.add_argument(
-        "--docs.base-url",
-        dest="docs_base_url",
+        f"--{what}.base-url",
+        dest=f"{what}_base_url",
         type=_address,
         default="",
         metavar="URL",
-        help="where you serve the docs of this project: links and names of docs lead there; default: "
-        "gate.docs_url of the configuration, else the exporter's own /docs",
-    )
-
-
-def add_boards(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--boards.base-url",
-        dest="boards_base_url",
-        type=_address,
-        default="",
-        metavar="URL",
-        help="Grafana's address: the page links to the boards there; default: no links",
+        help=_HELP[what],
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
-from exporter.cli.source.snapshot_source import client_settings
+from exporter.cli.source.snapshot_source import GateSource, client_settings
 from exporter.config import shown_url
 from exporter.decode.prometheus import VectorSample, decode_vector
 from exporter.derive.gate.step_table import STEPS
@@ -99,14 +99,13 @@ class StepSamples:
     following: Vector = ()  # migrations with this step as their next one
 
 
-class Joined:
+class Joined(GateSource):
     """Queries Prometheus; an answer has the form of an exporter's API."""
 
     interval = 15.0
+    soaks = False
 
     def __init__(self, fetcher: Fetcher, url: str, selector: str) -> None:
-        self.at = 0.0
-        self.soaks = False
         self._fetcher = fetcher
         self._url = url
         self._selector = selector
@@ -190,14 +189,8 @@ def _only_of(samples: StepSamples, migration: str) -> StepSamples:
     def mine(vector: Vector) -> Vector:
         return tuple(s for s in vector if s.labels.get("migration", migration) == migration)
 
-    return replace(
-        samples,
-        checks=mine(samples.checks),
-        gates=mine(samples.gates),
-        held=mine(samples.held),
-        parts=mine(samples.parts),
-        phases=mine(samples.phases),
-    )
+    by_migration = ("checks", "gates", "held", "parts", "phases")
+    return replace(samples, **{name: mine(getattr(samples, name)) for name in by_migration})
 
 
 def step_of(name: str, migration: str, samples: StepSamples) -> StepOut:

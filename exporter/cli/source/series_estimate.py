@@ -6,7 +6,6 @@ finds at this moment, each with as many KV clients and rings as its product can 
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -80,18 +79,14 @@ def report(config: Config, targets: int) -> str:
     return "\n".join(lines)
 
 
-def count_targets(config: Config) -> int:
+async def count_targets(config: Config) -> int:
     """Query every source once, as `serve` does when it starts."""
-
-    async def look() -> int:
-        discovery = Discovery(config)
-        try:
-            await discovery.refresh()
-            return len(discovery.targets())
-        finally:
-            await discovery.stop()
-
-    return asyncio.run(look())
+    discovery = Discovery(config)
+    try:
+        await discovery.refresh()
+        return len(discovery.targets())
+    finally:
+        await discovery.stop()
 
 
 def _letters(config: Config, targets: int) -> dict[str, int]:

@@ -6,7 +6,7 @@ leads to no other host. No message quotes the user, the password or the query of
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import aiohttp
 import msgspec
@@ -67,7 +67,7 @@ class Server:
         self.at = 0.0
         self._session = session
 
-    async def get(self, path: str, kind: Any) -> Any:
+    async def get(self, path: str, kind: type[T]) -> T:
         """One answer of the API, of this type. Raises `UsageError`."""
         shown = f"{self.shown}/api/v1/{path}"
         try:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import quote
 
 from exporter import __version__
@@ -110,8 +110,8 @@ class GateSource(Protocol):
     """
 
     interval: float
-    at: float
-    soaks: bool
+    at: float = 0.0
+    soaks: bool = True
 
     async def steps(self, wanted: str) -> tuple[StepOut, ...]:
         """Read a step anew, `[MIGRATION/]STEP`; without MIGRATION, of each that is at this step."""
@@ -120,7 +120,7 @@ class GateSource(Protocol):
 class Source(GateSource, Protocol):
     """One source of everything. `stale` is why the last answer is stale, "" where it is not."""
 
-    stale: str
+    stale: str = ""
 
     async def overview(self) -> Overview:
         """Read everything anew."""
@@ -157,7 +157,7 @@ async def look_from(args: argparse.Namespace, soak: float | None = None) -> Asyn
         access = ClientAccess(client_settings(args))
         await access.refresh()
         async with session() as asking:
-            yield _Remote(Server(url, asking, access))
+            yield _Remote(url, asking, access)
         return
     config, left_out = await config_of(args)
     for line in left_out:
@@ -193,16 +193,13 @@ async def config_of(args: argparse.Namespace) -> tuple[Config, tuple[str, ...]]:
     return config, tuple(missing_of(survey))
 
 
-class _Local:
+class _Local(Source):
     """Runs cycles of its own."""
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self._last: Snapshot | None = None
-        self.stale = ""
         self.interval = watch.config.gate.check_interval
-        self.at = 0.0
-        self.soaks = True
 
     async def _cycle(self) -> Snapshot:
         self._last = await self._watch.poller.cycle()
@@ -245,54 +242,38 @@ class _Local:
         return tuple(target.name for target in snapshot.targets if not target.up)
 
 
-class _Remote:
+class _Remote(Server, Source):
     """Reads the API of a running exporter."""
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self.interval = 5.0
-        self.stale = ""
-        self.at = 0.0
-        self.soaks = True
-
-    async def _get(self, path: str, kind: Any) -> Any:
-        found = await self._server.get(path, kind)
-        self.at, self.stale = self._server.at, self._server.stale
-        return found
+    interval = 5.0
 
     async def steps(self, wanted: str) -> tuple[StepOut, ...]:
-        found = _of(await self._get("gate", tuple[StepOut, ...]), wanted)
+        found = _of(await self.get("gate", tuple[StepOut, ...]), wanted)
         if any(step.answer == "open" and not step.checks for step in found):
-            raise UsageError(
-                f"{self._server.shown}: no answer of an exporter: {wanted} is open without a check"
-            )
+            raise UsageError(f"{self.shown}: no answer of an exporter: {wanted} is open without a check")
         return found
 
     async def overview(self) -> Overview:
         return Overview(
-            await self._get("status", StatusOut),
-            await self._get("targets", tuple[TargetOut, ...]),
-            await self._get("rings", tuple[RingOut, ...]),
-            await self._get("gossip", GossipOut | None),
-            await self._get("gate", tuple[StepOut, ...]),
+            await self.get("status", StatusOut),
+            await self.get("targets", tuple[TargetOut, ...]),
+            await self.get("rings", tuple[RingOut, ...]),
+            await self.get("gossip", GossipOut | None),  # type: ignore[arg-type] # a union is no type for mypy
+            await self.get("gate", tuple[StepOut, ...]),
         )
 
     async def keys(self) -> tuple[str, ...]:
-        return tuple(ring.key for ring in await self._get("rings", tuple[RingOut, ...]))
+        return tuple(ring.key for ring in await self.get("rings", tuple[RingOut, ...]))
 
     async def key(self, key: str) -> RingDetailOut:
-        ring: RingDetailOut = await self._get(f"rings/{quote(key)}", RingDetailOut)
-        return ring
+        return await self.get(f"rings/{quote(key)}", RingDetailOut)
 
     async def plans(self, wanted: str) -> tuple[PlanOut, ...]:
-        path = f"plan/{quote(wanted)}" if wanted else "plan"
-        plans: tuple[PlanOut, ...] = await self._get(path, tuple[PlanOut, ...])
-        return plans
+        return await self.get(f"plan/{quote(wanted)}" if wanted else "plan", tuple[PlanOut, ...])
 
     async def report(self) -> ReportOut:
-        report: ReportOut = await self._get("report", ReportOut)
-        return report
+        return await self.get("report", ReportOut)
 
     async def not_responding(self) -> tuple[str, ...]:
-        targets = await self._get("targets", tuple[TargetOut, ...])
+        targets = await self.get("targets", tuple[TargetOut, ...])
         return tuple(target.name for target in targets if not target.up)

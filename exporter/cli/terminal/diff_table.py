@@ -73,16 +73,10 @@ def counts(each: DifferenceOut) -> bool:
     """Whether a difference counts: a lag below one heartbeat period does not."""
     if each.what != "lag":
         return True
-    seconds = each.secondary.split(" ")[0]
-    return not _is_number(seconds) or float(seconds) > DEFAULT_PERIOD
-
-
-def _is_number(text: str) -> bool:
     try:
-        float(text)
+        return float(each.secondary.split(" ")[0]) > DEFAULT_PERIOD
     except ValueError:
-        return False
-    return True
+        return True
 
 
 def _table(detail: RingDetailOut, columns: list[Column], rows: int) -> Table:

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from exporter.cli.arguments import run
-from exporter.cli.demo_options import add_arguments, addresses, run_demo, settings_of, soak_of
+from exporter.cli.demo import add_arguments, addresses, run_demo, settings_of, soak_of
 from exporter.cli.source.snapshot_source import duration
 from exporter.demo import FAULTS, Demo, DemoSettings
 from exporter.model.pages import Phase
