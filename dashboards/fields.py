@@ -28,6 +28,7 @@ PHASE_COLOURS: Mapping[Phase, str] = {
     Phase.DETACHED: "#37bbca",
     Phase.MEMBERLIST: "#56a64b",
 }
+GOSSIP_COLOURS = {"alive": "green", "suspect": "orange", "dead": "red", "left": UNKNOWN}
 PAGE_OF_PROCESS = "target/${target}"  # of the exporter
 IDLE = "nothing mirrors"
 NO_GOSSIP = "no memberlist"
@@ -62,6 +63,11 @@ def above(bad: float, warn: float | None = None, worst: str = BAD) -> list[Json]
 def below(bad: float, warn: float) -> list[Json]:
     """Bad up to `bad`, a warning up to `warn`, good from there; for margins, which may be negative."""
     return steps((-1e9, BAD), (bad, WARN), (warn, GOOD))
+
+
+def good_at_one(worst: str = BAD) -> list[Json]:
+    """0 is `worst`, 1 is good."""
+    return steps((0, worst), (1, GOOD))
 
 
 def plain() -> list[Json]:

@@ -19,18 +19,18 @@ def finished(house: House, board: Board) -> Json:
 def variables(house: House, wanted: Sequence[str]) -> list[Json]:
     """Cluster, namespace and job, each narrowed by those before it, then `wanted`."""
     place = house.options.place
-    source = {"component": (c.TARGET_UP, ".*"), "key": (c.KEY_PHASE, ".*"), "instance": (c.BUILD_INFO, ".+")}
+    process = house.single("target", c.TARGET_UP, (*place, "component"), ".+")
+    every = {
+        "component": house.several("component", c.TARGET_UP, place),
+        "key": house.several("key", c.KEY_PHASE, place),
+        "instance": house.several("instance", c.BUILD_INFO, place, ".+"),
+        "process": {**process, "label": "Process"},
+    }
     of_place = [
-        house.variable(label, c.BUILD_INFO.name, place[:index], ".+" if label == "job" else ".*")
+        house.several(label, c.BUILD_INFO, place[:index], ".+" if label == "job" else ".*")
         for index, label in enumerate(place)
     ]
-    others = [
-        house.process_variable()
-        if name == "process"
-        else house.variable(name, source[name][0].name, place, source[name][1])
-        for name in wanted
-    ]
-    return of_place + others
+    return of_place + [every[name] for name in wanted]
 
 
 def marks(house: House) -> list[Json]:

@@ -54,6 +54,7 @@ class Style:
     steps: Sequence[Json] = field(default_factory=plain)
     mappings: Sequence[Json] = field(default_factory=lambda: [absent()])
     overrides: Sequence[Json] = ()
+    colours: Mapping[str, str] = field(default_factory=dict)  # of series by name
     decimals: int | None = None
     low: float | None = None
     high: float | None = None

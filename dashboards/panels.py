@@ -15,11 +15,12 @@ from string import ascii_uppercase
 from typing import Any
 
 from dashboards import panel_specifications as spec
-from dashboards.fields import PAGE_OF_PROCESS, Json, override, values
+from dashboards.fields import PAGE_OF_PROCESS, Json, override, shade, values
 from dashboards.installation_settings import Options
 from dashboards.queries import Queries
 from exporter.errors import UsageError
 from exporter.expose import catalogue as c
+from exporter.expose.metric import Metric
 
 try:
     from grafanalib import core as g
@@ -30,7 +31,8 @@ SCHEMA_VERSION = 38  # Grafana 10.0; later versions migrate it upwards on import
 TAG = "kvmigration"
 REFRESH = "30s"
 SHARED_CROSSHAIR = 1
-ON_TIME_RANGE_CHANGE = 2
+ON_LOAD, ON_TIME_RANGE_CHANGE = 1, 2  # when a variable is asked for
+ALPHABETICAL = 1
 LEFT_BY_GRAFANALIB = frozenset({
     "cacheTimeout", "color", "columns", "editable", "error", "fontSize", "height", "hideTimeOverride",
     "interval", "mappings", "maxDataPoints", "maxPerRow", "minSpan", "repeat", "repeatDirection", "span",
@@ -85,9 +87,10 @@ class House:
         }
 
     def _fields(self, look: spec.Style, by_value: bool = True, **custom: Any) -> Json:
-        colour = {"color": {"mode": "thresholds"}} if by_value else {}
-        defaults = {**self._defaults(look), **colour, "custom": custom}
-        return {"defaults": defaults, "overrides": list(look.overrides)}
+        by_thresholds = {"color": {"mode": "thresholds"}} if by_value else {}
+        defaults = {**self._defaults(look), **by_thresholds, "custom": custom}
+        colours = [shade(name, colour) for name, colour in look.colours.items()]
+        return {"defaults": defaults, "overrides": [*look.overrides, *colours]}
 
     def panel(self, panel: spec.Panel) -> Any:
         """The panel as grafanalib has it."""
@@ -190,40 +193,24 @@ class House:
             title, url = "This process on the exporter's page", f"http://${{{ADDRESS}}}/{to}"
         return {"title": title, "url": url, "targetBlank": True}
 
-    def variable(self, name: str, metric: str, after: Sequence[str] = (), everything: str = ".*") -> Json:
-        """A multi-value variable over a label of one of our metrics, "All" chosen; `after` narrow it."""
+    def single(self, label: str, metric: Metric, after: Sequence[str], everything: str = ".*") -> Json:
+        """A variable over a label of one of our metrics: one value is chosen; `after` narrow it."""
         matchers = [*(f'{other}=~"${other}"' for other in after), self.options.selector]
-        query = f"label_values({metric}{{{', '.join(part for part in matchers if part)}}}, {name})"
-        made = g.Template(name=name, label=name.title(), query=query, dataSource=self.source)
-        ours = {
-            "allValue": everything,
-            "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
-            "definition": query,
-            "includeAll": True,
-            "multi": True,
-            "refresh": ON_TIME_RANGE_CHANGE,
-            "regex": "",
-        }
-        return {**_kept(made, _VARIABLE_KEYS), **ours}
+        query = f"label_values({metric.name}{{{', '.join(part for part in matchers if part)}}}, {label})"
+        ours = {"refresh": ON_TIME_RANGE_CHANGE, "sort": ALPHABETICAL, "allValue": everything}
+        made = _variable(label, label.title(), "query", query)
+        return {**made, "datasource": self.source, "definition": query, **ours}
+
+    def several(self, label: str, metric: Metric, after: Sequence[str], everything: str = ".*") -> Json:
+        """The same for several values, "All" chosen."""
+        current = {"selected": True, "text": ["All"], "value": ["$__all"]}
+        made = self.single(label, metric, after, everything)
+        return {**made, "current": current, "includeAll": True, "multi": True}
 
     def address(self) -> Json:
         """The address of an exporter, for links to its docs; not shown."""
-        metric, place = c.BUILD_INFO.name, self.options.place
-        single = {"name": ADDRESS, "hide": HIDDEN, "multi": False, "includeAll": False, "allValue": ""}
-        query = self.variable("instance", metric, place)
-        return {**query, **single, "current": {}}
-
-    def process_variable(self) -> Json:
-        """The process that a board is about: one, of the chosen components."""
-        made = self.variable("target", c.TARGET_UP.name, (*self.options.place, "component"), ".+")
-        return {**made, "label": "Process", "multi": False, "includeAll": False, "current": {}}
-
-    def datasource_variable(self) -> Json:
-        """The data source, chosen on the board."""
-        made = g.Template(
-            name=self.options.datasource, label="Data source", query="prometheus", type="datasource"
-        )
-        return {**_kept(made, _VARIABLE_KEYS - {"datasource", "sort"}), "current": {}, "regex": ""}
+        made = self.single("instance", c.BUILD_INFO, self.options.place)
+        return {**made, "name": ADDRESS, "hide": HIDDEN, "allValue": ""}
 
     def annotation(self, name: str, colour: str, expr: str, title: str, text: str) -> Json:
         """Marks on every panel from a query: each sample is one, neighbours are joined."""
@@ -254,6 +241,7 @@ class House:
         panels = self._placed(board.rows)
         links_to_docs = f"${{{ADDRESS}}}" in json.dumps(panels, default=lambda part: part.to_json_data())
         address = [self.address()] if links_to_docs else []
+        source = _variable(self.options.datasource, "Data source", "datasource", "prometheus")
         made = g.Dashboard(
             title=f"KV migration / {spec.TITLES[board.uid]}",
             description=board.text,
@@ -267,7 +255,7 @@ class House:
             time=g.Time("now-1h", "now"),
             timePicker=g.TimePicker(["10s", "30s", "1m", "5m", "15m"], []),
             links=[links],
-            templating=g.Templating([self.datasource_variable(), *variables, *address]),
+            templating=g.Templating([source, *variables, *address]),
             annotations=g.Annotations([_GRAFANAS_OWN, *annotations]),
             panels=panels,
         )
@@ -291,10 +279,6 @@ class House:
         return placed
 
 
-_VARIABLE_KEYS = frozenset({
-    "name", "label", "type", "query", "datasource", "refresh", "sort", "hide", "options", "includeAll",
-    "multi",
-})  # fmt: skip
 _GRAFANAS_OWN: Json = {
     "builtIn": 1,
     "datasource": {"type": "grafana", "uid": "-- Grafana --"},
@@ -312,8 +296,11 @@ def _of_process(name: str) -> Json:
     return {"title": f"{name}: its views", "url": f"/d/{spec.Uid.PROCESS}?{CARRY}&var-target={name}"}
 
 
-def _kept(made: Any, keys: frozenset[str]) -> Json:
-    return {key: value for key, value in made.to_json_data().items() if key in keys}
+def _variable(name: str, label: str, kind: str, query: str) -> Json:
+    return {
+        "name": name, "label": label, "type": kind, "query": query, "regex": "", "refresh": ON_LOAD,
+        "hide": 0, "options": [], "current": {}, "includeAll": False, "multi": False,
+    }  # fmt: skip
 
 
 def panel_id(title: str) -> int:

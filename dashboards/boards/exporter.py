@@ -61,7 +61,7 @@ def _first_tiles(q: Queries) -> tuple[Tile, ...]:
             "Configuration",
             "Whether the configuration was last loaded without errors.",
             [Ask(f"min({q.own(c.CONFIG_LAST_RELOAD_SUCCESSFUL)})")],
-            Style("none", f.steps((0, f.BAD), (1, f.GOOD)), f.yes_no(1, "loaded", "reload failed")),
+            Style("none", f.good_at_one(), f.yes_no(1, "loaded", "reload failed")),
             ["KVMigrationExporterReloadFailed"],
         ),
     )
@@ -139,9 +139,7 @@ def _pages(q: Queries) -> Band:
         "Pages requested, by outcome",
         "Pages requested per second. Absent is no failure: the process has no such page.",
         [Ask(fetches, "{{outcome}}")],
-        Style(
-            "reqps", overrides=[f.shade("ok", "green"), f.shade("absent", "blue"), f.shade("failed", "red")]
-        ),
+        Style("reqps", colours={"ok": "green", "absent": "blue", "failed": "red"}),
         stacked=True,
     )
     failing = Lines(
@@ -155,7 +153,7 @@ def _pages(q: Queries) -> Band:
         "Pages that fail now",
         "Pages of the chosen components that could not be read or decoded in the last cycle.",
         [Ask(f"{q.of_component(q.once(c.PAGE_UP))} == 0")],
-        Style("none", f.steps((0, f.BAD), (1, f.GOOD)), f.mapped({0: ("failed", f.BAD)}),
+        Style("none", f.good_at_one(), f.mapped({0: ("failed", f.BAD)}),
              [f.coloured("state")], empty="No page failed"),
         columns={"target": "process", "page": "page", "Value": "state"},
         sort="process",

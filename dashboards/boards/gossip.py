@@ -119,9 +119,8 @@ def _members(q: Queries) -> Band:
         "Greatest number that any process lists in this state. Members that are dead or left (memberlist's "
         "words) are dropped from the lists soon. So a member that vanished has usually stopped.",
         [Ask(f"max by (state) ({members})", "{{state}}")],
-        Style(overrides=[f.shade("alive", "green"), f.shade("suspect", "orange"), f.shade("dead", "red"),
-                        f.shade("left", "#8e8e8e")], empty=f.NO_MEMBERLIST),
-    )  # fmt: skip
+        Style(colours=f.GOSSIP_COLOURS, empty=f.NO_MEMBERLIST),
+    )
     clusters = Lines(
         "Clusters, unknown, absent",
         "Separate gossip clusters, unknown members, processes in no member list.",
@@ -131,9 +130,11 @@ def _members(q: Queries) -> Band:
             Ask(f"sum({q.once(c.GOSSIP_ABSENT_MEMBERS)})", "absent"),
             Ask(f"sum({q.once(c.GOSSIP_UNKNOWN_KEYS)})", "foreign keys"),
         ],
-        Style(overrides=[f.shade("clusters", "blue"), f.shade("unknown", "red"), f.shade("absent", "orange"),
-                        f.shade("foreign keys", "purple")], empty=f.NO_MEMBERLIST),
-    )  # fmt: skip
+        Style(
+            colours={"clusters": "blue", "unknown": "red", "absent": "orange", "foreign keys": "purple"},
+            empty=f.NO_MEMBERLIST,
+        ),
+    )
     return band(9, each, clusters, states)
 
 
@@ -169,7 +170,7 @@ def _label_tables(q: Queries) -> Band:
         "Label verification",
         "How many processes verify labels, and how many do not.",
         [Ask(q.how_many(f"{verifies} == bool 1"), "on"), Ask(q.how_many(f"{verifies} == bool 0"), "off")],
-        Style(overrides=[f.shade("on", f.GOOD), f.shade("off", f.WARN)]),
+        Style(colours={"on": f.GOOD, "off": f.WARN}),
         stacked=True,
     )
     own, other = (q.of_component(q.once(c.LABEL_PROBE_ACCEPTED, kind)) for kind in (OWN, NOT_OWN))
@@ -179,7 +180,7 @@ def _label_tables(q: Queries) -> Band:
         [Ask(f"min by (target, kind) ({own} or 1 - {other})")],
         Style(
             "none",
-            f.steps((0, f.BAD), (1, f.GOOD)),
+            f.good_at_one(),
             f.mapped({1: ("right", f.GOOD), 0: ("wrong", f.BAD)}, "no answer"),
             [f.coloured("answer")],
             empty="No process gets a ping for its label",

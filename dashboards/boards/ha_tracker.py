@@ -103,7 +103,7 @@ def _progress(q: Queries) -> Band:
         "Gate checks that name the HA tracker",
         "Checks of every step that judge the HA tracker.",
         [Ask(q.checks("(migration, step, check)", CHECKS))],
-        Style("none", f.steps((0, f.BAD), (1, f.GOOD)), f.verdicts(), [f.coloured("verdict")]),
+        Style("none", f.good_at_one(), f.verdicts(), [f.coloured("verdict")]),
         columns={"migration": "migration", "step": "step", "check": "check", "Value": "verdict"},
         sort="verdict",
     )
@@ -154,9 +154,12 @@ def _copy(q: Queries) -> Band:
             Ask(f"sum({q.once(c.SECONDARY_EXTRA_MEMBERS, HA)})", "extra"),
             Ask(f"sum({q.once(c.SECONDARY_MISMATCHED_MEMBERS, HA)})", "different"),
         ],
-        Style(steps=f.above(1), overrides=[f.shade("missing", "red"), f.shade("different", "orange"),
-                                         f.shade("extra", "blue")], empty=f.NOT_COMPARED),
-    )  # fmt: skip
+        Style(
+            steps=f.above(1),
+            colours={"missing": "red", "different": "orange", "extra": "blue"},
+            empty=f.NOT_COMPARED,
+        ),
+    )
     lag = Lines(
         "Lag of the secondary's entries",
         "Greatest difference of the received time. It is renewed about every 15 s.",
@@ -177,9 +180,7 @@ def _writes(q: Queries) -> Band:
         "Attempts and failures per second. Failures with 'no change detected' are harmless; failures by a "
         "tombstone are not.",
         [Ask(f"sum({writes})", "attempts"), Ask(f"sum({errors})", "failures")],
-        Style(
-            "wps", overrides=[f.shade("attempts", "blue"), f.shade("failures", "red")], empty=f.NOT_MIRRORED
-        ),
+        Style("wps", colours={"attempts": "blue", "failures": "red"}, empty=f.NOT_MIRRORED),
         ["KVMigrationMirrorWriteErrors"],
     )
     stores = Lines(

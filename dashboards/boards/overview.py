@@ -50,7 +50,7 @@ def _where(q: Queries) -> tuple[Tile, Tile]:
         [Ask(q.next_step(c.GATE_OPEN), "{{migration}}/{{step}}")],
         Style(
             unit="none",
-            steps=f.steps((0, f.WARN), (1, f.GOOD)),
+            steps=f.good_at_one(f.WARN),
             mappings=f.mapped({1: ("gate open", f.GOOD), 0: ("gate closed", f.WARN)}, "next step unknown"),
         ),
         named=True,
@@ -179,7 +179,7 @@ def _third_tiles(q: Queries) -> tuple[Tile, ...]:
             "External store",
             "Whether the external store could be read. Grey where none is configured.",
             [Ask(f"min({q.of(c.STORE_UP)})")],
-            Style("none", f.steps((0, f.BAD), (1, f.GOOD)), f.yes_no(1, "up", "down")),
+            Style("none", f.good_at_one(), f.yes_no(1, "up", "down")),
             ["KVMigrationStoreUnreachable"],
         ),
     )
@@ -199,7 +199,7 @@ def _progress(q: Queries) -> Band:
         "The gate of the next step. It opens when every check has passed for the soak time. An unknown "
         "check keeps it closed. `kvmigration check STEP` prints the evidence and what to do.",
         [Ask(q.next_step(c.GATE_CHECK))],
-        Style("none", f.steps((0, f.BAD), (1, f.GOOD)), f.verdicts(), [f.coloured("verdict")]),
+        Style("none", f.good_at_one(), f.verdicts(), [f.coloured("verdict")]),
         columns={"check": "check", "Value": "verdict", "step": "step", "migration": "migration"},
         sort="verdict",
     )
@@ -227,7 +227,7 @@ def _clients(q: Queries) -> Band:
         "KV clients by phase",
         "How many writing KV clients are in each phase. Two colours for long: a step that did not reach all.",
         [Ask(q.how_many(f"{clients} == bool {phase.value}"), phase.label) for phase in Phase],
-        Style(overrides=[f.shade(phase.label, f.PHASE_COLOURS[phase]) for phase in Phase]),
+        Style(colours={phase.label: f.PHASE_COLOURS[phase] for phase in Phase}),
         stacked=True,
     )
     by_client = Lanes(
@@ -314,9 +314,7 @@ def _gates(q: Queries) -> Band:
             Ask(f"min by (migration) ({q.of(c.GATE_OPEN, equal('step', step))})", f"{{{{migration}}}}/{step}")
             for step in NAMES  # in the order in which they are taken
         ],
-        Style(
-            "none", f.steps((0, f.WARN), (1, f.GOOD)), f.mapped({1: ("open", f.GOOD), 0: ("closed", f.WARN)})
-        ),
+        Style("none", f.good_at_one(f.WARN), f.mapped({1: ("open", f.GOOD), 0: ("closed", f.WARN)})),
     )
     columns = {**_places(q), "severity": "severity", "alertname": "alert", "Value": "state"}
     alerts = Table(

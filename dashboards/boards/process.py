@@ -34,7 +34,7 @@ def _first_tiles(q: Queries) -> tuple[Tile, ...]:
             "Answers",
             "Whether any page of this process could be read in the last cycle.",
             [Ask(f"min({q.of(c.TARGET_UP, ONE)})")],
-            Style("none", f.steps((0, f.BAD), (1, f.GOOD)), f.yes_no()),
+            Style("none", f.good_at_one(), f.yes_no()),
             [f.PAGE_OF_PROCESS, "KVMigrationTargetsDown"],
         ),
         Tile(
@@ -162,9 +162,10 @@ def _gossip(q: Queries) -> Band:
             Ask(f"max by (state) ({q.of(c.GOSSIP_MEMBERS, ONE)})", "{{state}}"),
             Ask(f"max({most})", "most running members of any"),
         ],
-        Style(overrides=[f.shade("alive", "green"), f.shade("suspect", "orange"), f.shade("dead", "red"),
-                        f.shade("left", "#8e8e8e"), f.shade("most running members of any", "blue")],
-             empty=f.NO_MEMBERLIST),
+        Style(
+            colours=f.GOSSIP_COLOURS | {"most running members of any": "blue"},
+            empty=f.NO_MEMBERLIST,
+        ),
         ["KVMigrationGossipSplit"],
     )  # fmt: skip
     heartbeat_age = Lines(
@@ -207,9 +208,7 @@ def _clients(q: Queries) -> Band:
             Ask(f"sum({q.rate(c.MIRROR_WRITES_TOTAL, ONE)})", "attempts"),
             Ask(f"sum({q.rate(c.MIRROR_WRITE_ERRORS_TOTAL, ONE)})", "failures"),
         ],
-        Style(
-            "wps", overrides=[f.shade("attempts", "blue"), f.shade("failures", "red")], empty=f.NOT_MIRRORED
-        ),
+        Style("wps", colours={"attempts": "blue", "failures": "red"}, empty=f.NOT_MIRRORED),
         ["KVMigrationMirrorWriteErrors"],
     )
     return band(8, phase, requests, mirrored)
@@ -220,7 +219,7 @@ def _pages(q: Queries) -> Band:
         "Its pages",
         "Each page of this process that the exporter reads. One that the process does not have is not here.",
         [Ask(f"min by (page) ({q.of(c.PAGE_UP, ONE)})")],
-        Style("none", f.steps((0, f.BAD), (1, f.GOOD)), f.mapped({1: ("read", f.GOOD), 0: ("failed", f.BAD)}),
+        Style("none", f.good_at_one(), f.mapped({1: ("read", f.GOOD), 0: ("failed", f.BAD)}),
              [f.coloured("state")], empty="No page of it is read"),
         ["KVMigrationPagesFailing"],
         columns={"page": "page", "Value": "state"},

@@ -40,7 +40,7 @@ def _gate(q: Queries) -> Tile:
         [Ask(_or_no_migration(q, f"min by (step) ({q.of(c.GATE_OPEN, STEPS)})"), "{{step}}")],
         Style(
             "none",
-            f.steps((0, f.WARN), (1, f.GOOD)),
+            f.good_at_one(f.WARN),
             f.mapped({1: ("open", f.GOOD), 0: ("closed", f.WARN), -1: ("no migration", f.PLAIN)}, "unknown"),
         ),
         named=True,
@@ -108,13 +108,7 @@ def _rings(q: Queries) -> Band:
         "Checks of this migration",
         "Every check of the two steps; unknown keeps the gate closed.",
         [Ask(q.checks("(step, check)", STEPS))],
-        Style(
-            "none",
-            f.steps((0, f.BAD), (1, f.GOOD)),
-            f.verdicts(),
-            [f.coloured("verdict")],
-            empty="No group is moved",
-        ),
+        Style("none", f.good_at_one(), f.verdicts(), [f.coloured("verdict")], empty="No group is moved"),
         columns={"step": "step", "check": "check", "Value": "verdict"},
         sort="verdict",
     )
@@ -152,8 +146,8 @@ def _by_group(q: Queries, name: str, *matchers: str) -> list[Ask]:
 
 
 def _traffic(q: Queries) -> Band:
-    shades = [f.shade("read-write", "green"), f.shade("microservices", "orange")]
-    looks = Style("reqps", overrides=shades, empty=f.NOT_SCRAPED)
+    colours = {"read-write": "green", "microservices": "orange"}
+    looks = Style("reqps", colours=colours, empty=f.NOT_SCRAPED)
     requests = "cortex_request_duration_seconds_count"
     writes = Lines(
         "Write requests by group",

@@ -149,7 +149,7 @@ def _members(q: Queries) -> Band:
         "Members by state",
         "Members of the chosen rings in the primary, by state; tombstones are not members.",
         [Ask(f"sum by (state) ({q.once(c.RING_MEMBERS)})", "{{state}}")],
-        Style(overrides=[f.shade(state, colour) for state, colour in STATES.items()]),
+        Style(colours=STATES),
         ["KVMigrationRingMembersUnhealthy"],
         stacked=True,
     )
