@@ -7,9 +7,10 @@ import re
 import sys
 from pathlib import Path
 
+from alerts.docs_page import markdown
 from alerts.rule import Options
 from alerts.runbook_advice import runbooks
-from alerts.yaml_writer import HERE, documentation, files
+from alerts.yaml_writer import HERE, files
 from exporter.generated_docs.write_or_compare import write_or_compare
 
 BUILT = HERE / "built"
@@ -96,7 +97,7 @@ def run(arguments: list[str]) -> int:
     options = _options(given)
     built: Path = given.output or BUILT
     page: Path = given.output / PAGE.name if given.output else PAGE
-    wanted = {built / name: text for name, text in files(options).items()} | {page: documentation(options)}
+    wanted = {built / name: text for name, text in files(options).items()} | {page: markdown(options)}
     if not given.output:
         wanted |= runbooks()
     return write_or_compare(wanted, "python -m alerts", only_compare=given.check)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from alerts.thresholds import Limit, Wait
 from exporter.expose import catalogue as c
 from exporter.expose.metric import Metric
+from exporter.model.pages import Phase
 
 CULPRITS = 10
 """How many names an annotation lists at most."""
@@ -102,15 +103,15 @@ class Queries:
         wanted = ",".join(part for part in ('writes="true"', matchers) if part)
         return f"{operation} {self.by(*labels)} ({self.series(c.CLIENT_PHASE, wanted)} >= 0)"
 
-    def any_from(self, phase: int) -> str:
+    def any_from(self, phase: Phase) -> str:
         """True where at least one writing client of the fleet is in this phase or a later one."""
         return f"and {self.on()} ({self.writing_phase('max')} >= {phase})"
 
-    def none_from(self, phase: int) -> str:
+    def none_from(self, phase: Phase) -> str:
         """True where no writing client of the fleet has this phase or a later one."""
         return f"unless {self.on()} ({self.writing_phase('max')} >= {phase})"
 
-    def key_within(self, expr: str, first: int, last: int) -> str:
+    def key_within(self, expr: str, first: Phase, last: Phase) -> str:
         """True for keys with their last writer within these phases. The writers of some keys are unknown,
         because the client's name has no key in it: there the fleet's last writer counts.
         """

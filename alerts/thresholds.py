@@ -28,13 +28,6 @@ class Limit:
     reason: str
 
 
-# Phases, numbered as in the catalogue.
-MULTI = 1
-MIRRORING = 2
-SWITCHED = 3
-DETACHED = 4
-MEMBERLIST = 5
-
 KEEP = Wait(
     6 * MINUTE,
     "a restart of the exporter must not resolve an alert and send it again; if the exporter ends, "

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from alerts import alertmanager, docs_page
+from alerts import alertmanager
 from alerts.groups import loki_ruler
 from alerts.inhibitions import kept
 from alerts.promql import indented
@@ -139,8 +139,3 @@ def files(options: Options) -> dict[str, str]:
         "alertmanager.yaml": _yaml(alertmanager.configuration(options)),
         "loki-rules.yaml": _yaml(loki_ruler.document(options)),
     }
-
-
-def documentation(options: Options) -> str:
-    """The text of docs/alerts.md."""
-    return docs_page.markdown(options)

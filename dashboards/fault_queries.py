@@ -45,12 +45,12 @@ def what_is_wrong(q: Queries) -> str:
 
 def _of_processes(q: Queries) -> dict[str, str]:
     up, page, store = q.once(c.TARGET_UP), q.once(c.PAGE_UP), q.once(c.STORE_UP)
-    needed = f"unless on {q.by()} (min by {q.by()} ({q.clients()}) == {Phase.MEMBERLIST.value})"
+    needed = f"unless on {q.by()} (min by {q.by()} ({q.clients()}) == {Phase.MEMBERLIST})"
     last = f"max by {q.by()} ({q.of(c.SNAPSHOT_TIMESTAMP_SECONDS)})"
     return {
         "processes that do not answer": q.how_many(f"{up} == bool 0"),
         "pages that could not be read": q.how_many(f"{page} == bool 0"),
-        "phase unknown": q.total("count", f"{q.clients()} == {Phase.UNKNOWN.value}"),
+        "phase unknown": q.total("count", f"{q.clients()} == {Phase.UNKNOWN}"),
         "no process found": q.total("sum", f"{last} > bool 0 unless on {q.by()} {up}"),
         "external store not readable": q.how_many(f"({store} == bool 0) {needed}"),
         "external store is another one": q.how_many(f"{q.once(c.STORE_REPLACED)} > bool 0"),
@@ -70,9 +70,7 @@ def _of_the_copy(q: Queries) -> dict[str, str]:
         return q.while_mirroring(q.once(metric))
 
     missing = q.once(c.SECONDARY_KEY_MISSING)
-    mirrored = (
-        f"max by {q.by('key')} ({q.of(c.KEY_PHASE)} >= {Phase.MIRRORING.value} <= {Phase.SWITCHED.value})"
-    )
+    mirrored = f"max by {q.by('key')} ({q.of(c.KEY_PHASE)} >= {Phase.MIRRORING} <= {Phase.SWITCHED})"
     return {
         "KV clients that do not mirror beside some that do": q.total("sum", q.once(c.UNREACHED_CLIENTS)),
         "keys missing in the secondary": q.total("sum", while_mirroring(c.SECONDARY_KEY_MISSING)),
@@ -99,8 +97,8 @@ def _failing(q: Queries) -> str:
 def _mixed(q: Queries) -> str:
     """Clients with the external store as primary, of keys with memberlist as another client's primary."""
     phases = f"max by {q.by('target', 'kv_name', 'key')} ({q.of(c.CLIENT_PHASE, NAMED_KEY)})"
-    external = f"({phases} >= 0) < {Phase.SWITCHED.value}"
-    return q.total("count", f"{external} and on {q.by('key')} ({phases} >= {Phase.SWITCHED.value})")
+    external = f"({phases} >= 0) < {Phase.SWITCHED}"
+    return q.total("count", f"{external} and on {q.by('key')} ({phases} >= {Phase.SWITCHED})")
 
 
 def _of_rings(q: Queries) -> dict[str, str]:

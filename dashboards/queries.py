@@ -107,9 +107,7 @@ class Queries:
 
     def migration_phases(self) -> str:
         """Each migration's phase as a number, the earliest where several installations are chosen."""
-        parts = [
-            f"({self.of(c.PHASE, equal('phase', phase.label))} == 1) * 0 + {phase.value}" for phase in Phase
-        ]
+        parts = [f"({self.of(c.PHASE, equal('phase', phase.label))} == 1) * 0 + {phase}" for phase in Phase]
         return f"min by (migration) ({' or '.join(parts)})"
 
     def clients(self) -> str:
@@ -146,8 +144,8 @@ class Queries:
     def if_rings_gossip(self, number: str) -> str:
         """The number; `NOT_ASKED` where no client mirrors yet, so that no ring is in the gossip."""
         clients = self.of(c.CLIENT_PHASE, WRITING, EVERY_KEY)
-        early = f"{clients} >= 0 < {Phase.MIRRORING.value}"
-        late = f"{clients} >= {Phase.MIRRORING.value} or {clients} < 0"
+        early = f"{clients} >= 0 < {Phase.MIRRORING}"
+        late = f"{clients} >= {Phase.MIRRORING} or {clients} < 0"
         unread = f"{self.of(c.PAGE_UP, GOSSIP_PAGES)} == 0"
         none = f"group({early}) unless on () ({late}) unless on () ({unread})"
         return f"({number}) or {NOT_ASKED} * ({none})"

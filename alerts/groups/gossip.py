@@ -8,6 +8,7 @@ from alerts import thresholds as t
 from alerts.promql import Queries, number
 from alerts.rule import COUNT, Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
+from exporter.model.pages import Phase
 
 
 def clusters(q: Queries) -> str:
@@ -40,7 +41,7 @@ def isolated(q: Queries) -> str:
     return (
         f"{age} > {limit}\nunless {q.on('target')} ({_less_a_period(q, age)} <= {limit})\n"
         f"unless {q.on('target')} ({by_others} <= {limit})\n"
-        f"and {q.on()} ({least} <= {limit})\n{q.any_from(t.MIRRORING)}"
+        f"and {q.on()} ({least} <= {limit})\n{q.any_from(Phase.MIRRORING)}"
     )
 
 
@@ -97,13 +98,13 @@ def by_phase(alert: Alert) -> tuple[Alert, Alert]:
     """A page once any client has memberlist as primary, and a ticket before: no ring is harmed yet."""
     page = replace(
         alert,
-        condition=lambda q: f"{alert.expr(q)}\n{q.any_from(t.SWITCHED)}",
+        condition=lambda q: f"{alert.expr(q)}\n{q.any_from(Phase.SWITCHED)}",
         meaning=f"{alert.meaning} Critical once memberlist is the primary of any client.",
     )
     ticket = replace(
         alert,
         severity=Severity.WARNING,
-        condition=lambda q: f"{alert.expr(q)}\n{q.none_from(t.SWITCHED)}",
+        condition=lambda q: f"{alert.expr(q)}\n{q.none_from(Phase.SWITCHED)}",
         meaning=f"{alert.meaning} A warning while memberlist is the primary of no client.",
     )
     return page, ticket

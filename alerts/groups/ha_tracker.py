@@ -6,11 +6,12 @@ from alerts import thresholds as t
 from alerts.promql import Queries, number
 from alerts.rule import COUNT, Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
+from exporter.model.pages import Phase
 
 
 def _differ(q: Queries) -> str:
     differing = q.most(c.SECONDARY_MISMATCHED_MEMBERS, "key", matchers='key="ha-tracker/",field="replica"')
-    return f"max {q.by()} (\n{q.key_within(f'{differing} > 0', t.MIRRORING, t.SWITCHED)}\n)"
+    return f"max {q.by()} (\n{q.key_within(f'{differing} > 0', Phase.MIRRORING, Phase.SWITCHED)}\n)"
 
 
 def changes(q: Queries) -> str:

@@ -6,6 +6,7 @@ from alerts import thresholds as t
 from alerts.promql import Queries, number
 from alerts.rule import COUNT, Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
+from exporter.model.pages import Phase
 
 WRITERS = 'writes="true"'
 # Keys that are hardly ever written are left out: no writes is no evidence there.
@@ -33,7 +34,7 @@ def failing(q: Queries) -> str:
 
 def _mirrors(q: Queries, matchers: str) -> str:
     phase = q.most(c.CLIENT_PHASE, *CLIENT, matchers=matchers)
-    return f"and {q.on(*CLIENT)} ({phase} >= {t.MIRRORING} <= {t.SWITCHED})"
+    return f"and {q.on(*CLIENT)} ({phase} >= {Phase.MIRRORING} <= {Phase.SWITCHED})"
 
 
 def stopped(q: Queries) -> str:

@@ -17,8 +17,8 @@ def mixed(q: Queries) -> str:
     """Keys with mixed primaries: memberlist for some clients, the external store for the rest."""
     phases = q.series(c.CLIENT_PHASE, 'key!=""') + " >= 0"
     return (
-        f"max {q.by('key')} ({phases}) >= {t.SWITCHED}\n"
-        f"and {q.on('key')} (min {q.by('key')} ({phases}) < {t.SWITCHED})"
+        f"max {q.by('key')} ({phases}) >= {Phase.SWITCHED}\n"
+        f"and {q.on('key')} (min {q.by('key')} ({phases}) < {Phase.SWITCHED})"
     )
 
 
@@ -31,7 +31,7 @@ def _apart(q: Queries) -> str:
 
 
 def _lingering(q: Queries) -> str:
-    return f"({q.writing_phase('min', matchers=RINGS)}) >= {t.MULTI} <= {t.DETACHED}"
+    return f"({q.writing_phase('min', matchers=RINGS)}) >= {Phase.MULTI} <= {Phase.DETACHED}"
 
 
 def _stages(q: Queries) -> str:

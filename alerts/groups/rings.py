@@ -8,6 +8,7 @@ from alerts.rule import COUNT, Alert, Group, Names, Severity
 from exporter.derive.gate.cause_advice import ADVICE
 from exporter.expose import catalogue as c
 from exporter.expose.metric import Metric
+from exporter.model.pages import Phase
 
 
 def _by_key(metric: Metric, total: str) -> Names:
@@ -41,7 +42,7 @@ def merged(q: Queries) -> str:
     """Rings with foreign members. While the external store is the primary of all clients, only gossip copies
     have them, and mirroring removes them again and again. Then the gossip's own alert is the page.
     """
-    gossip = f"{q.most(c.GOSSIP_FOREIGN_MEMBERS)} > 0 {q.none_from(t.SWITCHED)}"
+    gossip = f"{q.most(c.GOSSIP_FOREIGN_MEMBERS)} > 0 {q.none_from(Phase.SWITCHED)}"
     return f"count {q.by()} (\n{foreign(q)}\n)\nunless {q.on()} ({gossip})"
 
 

@@ -7,11 +7,12 @@ from alerts.promql import Queries
 from alerts.rule import COUNT, Alert, Group, Names, Severity, Text
 from alerts.thresholds import Limit
 from exporter.expose import catalogue as c
+from exporter.model.pages import Phase
 
 
 def _kept(q: Queries, expr: str) -> str:
     """Keys that have a secondary: it is mirrored to, in either direction."""
-    return q.key_within(expr, t.MIRRORING, t.SWITCHED)
+    return q.key_within(expr, Phase.MIRRORING, Phase.SWITCHED)
 
 
 def missing_keys(q: Queries) -> str:
@@ -40,7 +41,7 @@ def mismatches(q: Queries) -> str:
     )
 
 
-def _lag(limit: Limit, phase: int) -> Text:
+def _lag(limit: Limit, phase: Phase) -> Text:
     """Keys that lag in one phase. Once memberlist is primary, the external store has the last writer's view,
     and its heartbeats jump. Only a lag beyond the heartbeat timeout is evidence then.
     """
@@ -49,7 +50,7 @@ def _lag(limit: Limit, phase: int) -> Text:
     )
 
 
-late, beyond_timeout = _lag(t.MAX_LAG, t.MIRRORING), _lag(t.HEARTBEAT_TIMEOUT, t.SWITCHED)
+late, beyond_timeout = _lag(t.MAX_LAG, Phase.MIRRORING), _lag(t.HEARTBEAT_TIMEOUT, Phase.SWITCHED)
 
 
 GROUP = Group(

@@ -6,6 +6,7 @@ from alerts import thresholds as t
 from alerts.promql import Queries
 from alerts.rule import Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
+from exporter.model.pages import Phase
 
 
 def down(q: Queries) -> str:
@@ -34,7 +35,7 @@ def _alert(harm: str) -> Alert:
         "KVMigrationStoreUnreachable",
         Severity.CRITICAL if critical else Severity.WARNING,
         t.STORE_UNREACHABLE,
-        lambda q: _unreachable(q, f"<= {t.MIRRORING}" if critical else f"== {t.SWITCHED}"),
+        lambda q: _unreachable(q, f"<= {Phase.MIRRORING}" if critical else f"== {Phase.SWITCHED}"),
         f"The external store cannot be read and is still the {harm}",
         (
             "The exporter cannot read <names>, and KV clients of <fleet> still have an external "
@@ -72,7 +73,8 @@ GROUP = Group(
             Severity.WARNING,
             t.STILL_WRITTEN,
             lambda q: (
-                f"count {q.by()} (\n{written(q)}\n)\nand {q.on()} ({q.writing_phase('min')} >= {t.DETACHED})"
+                f"count {q.by()} (\n{written(q)}\n)\n"
+                f"and {q.on()} ({q.writing_phase('min')} >= {Phase.DETACHED})"
             ),
             "A process still writes to the external store",
             (

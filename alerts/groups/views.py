@@ -6,11 +6,12 @@ from alerts import thresholds as t
 from alerts.promql import Queries
 from alerts.rule import Alert, Group, Names, Severity
 from exporter.expose import catalogue as c
+from exporter.model.pages import Phase
 
 
 def _relevant(q: Queries, ring: str, gossip: str) -> str:
     """Gossip copies matter once any client writes to them."""
-    return f"{ring}\nor\n{gossip} {q.any_from(t.MIRRORING)}"
+    return f"{ring}\nor\n{gossip} {q.any_from(Phase.MIRRORING)}"
 
 
 def diverged(q: Queries) -> str:

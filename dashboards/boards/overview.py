@@ -226,7 +226,7 @@ def _clients(q: Queries) -> Band:
     by_phase = Lines(
         "KV clients by phase",
         "How many writing KV clients are in each phase. Two colours for long: a step that did not reach all.",
-        [Ask(q.how_many(f"{clients} == bool {phase.value}"), phase.label) for phase in Phase],
+        [Ask(q.how_many(f"{clients} == bool {phase}"), phase.label) for phase in Phase],
         Style(colours={phase.label: f.PHASE_COLOURS[phase] for phase in Phase}),
         stacked=True,
     )
