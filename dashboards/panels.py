@@ -31,7 +31,7 @@ SCHEMA_VERSION = 38  # Grafana 10.0; later versions migrate it upwards on import
 TAG = "kvmigration"
 REFRESH = "30s"
 SHARED_CROSSHAIR = 1
-ON_LOAD, ON_TIME_RANGE_CHANGE = 1, 2  # when a variable is asked for
+ON_LOAD, ON_TIME_RANGE_CHANGE = 1, 2  # when Grafana queries a variable
 ALPHABETICAL = 1
 LEFT_BY_GRAFANALIB = frozenset({
     "cacheTimeout", "color", "columns", "editable", "error", "fontSize", "height", "hideTimeOverride",
