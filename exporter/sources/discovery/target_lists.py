@@ -18,10 +18,7 @@ from exporter.sources.discovery.found_targets import MAX_FOUND, FoundTarget, Lis
 
 def read_list(content: bytes, name: str, scheme: str) -> Listing:
     """A file's content, JSON or YAML by its name. Raises `DecodeError`."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise DecodeError("not UTF-8") from None
+    text = _text(content)
     if not text.strip():
         raise DecodeError("empty; a list without targets is []")
     if PurePath(name).suffix == ".json":
@@ -35,11 +32,14 @@ def read_list(content: bytes, name: str, scheme: str) -> Listing:
 
 def read_json(content: bytes, scheme: str) -> Listing:
     """An http_sd answer. Raises `DecodeError`."""
+    return read_groups(_json(_text(content)), scheme)
+
+
+def _text(content: bytes) -> str:
     try:
-        text = content.decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise DecodeError("not UTF-8") from None
-    return read_groups(_json(text), scheme)
 
 
 def _json(text: str) -> object:

@@ -71,7 +71,6 @@ class Reading:
     """How one reading went. Absent: no file has such a name."""
 
     outcome: Outcome
-    detail: str = ""
     behind: bool = False  # there was more to read than one reading may
 
 
@@ -126,32 +125,32 @@ class LogFiles:
         found, more = file_patterns.find(self.patterns)
         if more:
             self._warn("many", f"more than {file_patterns.MAX_FILES} log files: the oldest are not read")
-        problems = self._unlistable()
-        blind = bool(problems)
-        problems += self._open_new(found)
+        blind = self._is_blind()
+        failed = self._open_new(found)
         self._started, self._kept = True, []
         for key, file in self._files.items():
             file.missing = 0 if blind or key in found else file.missing + 1
             file.path = found.get(key, file.path)
         broken, behind = self._read(take)
         self._let_go(take)
-        problems += broken
-        if problems:
-            return Reading(Outcome.FAILED, problems[0], behind)
-        return Reading(Outcome.OK if found else Outcome.ABSENT, behind=behind)
+        if blind or failed or broken:
+            return Reading(Outcome.FAILED, behind)
+        return Reading(Outcome.OK if found else Outcome.ABSENT, behind)
 
-    def _unlistable(self) -> list[str]:
+    def _is_blind(self) -> bool:
+        """Whether a directory cannot be listed."""
         error = file_patterns.unlistable(self.patterns)
         if error is None:
             self._logged.discard("directory")
-            return []
-        problem = f"{error.filename}: {words(error)}"
-        self._warn("directory", f"{problem}: what is in it is not read")
-        return [problem]
+            return False
+        self._warn("directory", f"{error.filename}: {words(error)}: what is in it is not read")
+        return True
 
-    def _open_new(self, found: dict[Key, str]) -> list[str]:
-        """Open the files that are not followed yet, and at the start those rotated since the last run."""
-        problems = []
+    def _open_new(self, found: dict[Key, str]) -> bool:
+        """Open the files that are not followed yet, and at the start those rotated since the last run.
+        Whether one could not be opened.
+        """
+        failed = False
         wanted = {key: path for key, path in found.items() if key not in self._files}
         if not self._started:
             wanted |= self._rotated(set(found))
@@ -160,14 +159,14 @@ class LogFiles:
             try:
                 file = open_file(path)
             except OSError as error:
-                problems.append(f"{path}: {words(error)}")
+                failed = True
                 self._warn(path, f"{path} is not read: {words(error)}")
                 continue
             self._logged.discard(path)
             if file is not None and file.key not in self._files:
                 self._files[file.key] = file
                 self._begin(file, known, rotated=key not in found)
-        return problems
+        return failed
 
     def _rotated(self, found: set[Key]) -> dict[Key, str]:
         vanished = [position for position in self._kept if position.key not in found]
@@ -186,14 +185,15 @@ class LogFiles:
         elif not self._started and file.size() > FIRST_SIGHT:
             file.start(file.size() - FIRST_SIGHT, within=True)
 
-    def _read(self, take: Take) -> tuple[list[str], bool]:
+    def _read(self, take: Take) -> tuple[bool, bool]:
+        """Whether a file could not be read, and whether there is more to read."""
         budget, until = BUDGET, self.clock() + SECONDS
-        problems: list[str] = []
+        failed = False
         waiting = deque(self._files.values())
         growing: set[Key] = set()
         while waiting:
             if budget <= 0 or self.stopped or self.clock() > until:
-                return problems, True
+                return failed, True
             file = waiting.popleft()
             try:
                 if file.key not in growing and not file.look():
@@ -201,13 +201,13 @@ class LogFiles:
                 growing.add(file.key)
                 read, more = file.read(self.word, partial(take, file_patterns.process_of(file.path)))
             except OSError as error:
-                problems.append(f"{file.path}: {words(error)}")
+                failed = True
                 self._warn(file.path, f"{file.path} is not read: {words(error)}")
                 continue
             budget -= read
             if more:
                 waiting.append(file)
-        return problems, False
+        return failed, False
 
     def _let_go(self, take: Take) -> None:
         """Close files without a name once nothing more comes; what stands without a line break counts."""
