@@ -25,10 +25,10 @@ class Late:
         self.metrics = SimpleNamespace(reason=None)
         self.did: list[str] = []
 
-    async def read_rings(self, pages: Any) -> None:
+    async def read_rings(self) -> None:
         self.did.append("rings")
 
-    def put_off_rings(self, pages: Any) -> None:
+    def put_off_rings(self) -> None:
         self.did.append("put off")
 
     async def read_gossip(self) -> None:

@@ -176,6 +176,7 @@ class Poller:
                 jitter=self._jitter,
                 cache=self._cache,
                 product=self.plan.product,
+                pages=self.plan.pages,
                 spending=Spending(allowance),
                 ha=ha,
             )
@@ -228,9 +229,9 @@ class Poller:
 
     async def _rings_in_turn(self, visit: Visit) -> None:
         if self._has_turn(visit, visit.memory.rings_read_at):
-            await visit.read_rings(self.plan.pages)
+            await visit.read_rings()
         else:
-            visit.put_off_rings(self.plan.pages)
+            visit.put_off_rings()
 
     def _has_turn(self, visit: Visit, read_at: float) -> bool:
         sweep = self.snapshot.sweep_seconds if self.snapshot else None
@@ -257,16 +258,14 @@ class Poller:
             now = asyncio.get_running_loop().time()
             in_time = now + STORE_SHARE * (deadline - now)
             stores, (visits, sweep) = await asyncio.gather(
-                read_stores(plan.stores, in_time, self.snapshot), self._rings(plan, visits, stragglers)
+                read_stores(plan.stores, in_time, self.snapshot), self._rings(visits, stragglers)
             )
             return stores, await self._gossip(plan, visits, stragglers, sweep)
-        visits, sweep = await self._rings(plan, visits, stragglers)
+        visits, sweep = await self._rings(visits, stragglers)
         sweep = await self._gossip(plan, visits, stragglers, sweep)
         return await read_stores(plan.stores, deadline, self.snapshot), sweep
 
-    async def _rings(
-        self, plan: Plan, visits: list[Visit], stragglers: Stragglers
-    ) -> tuple[list[Visit], float]:
+    async def _rings(self, visits: list[Visit], stragglers: Stragglers) -> tuple[list[Visit], float]:
         """Read the due ring pages. Returns the visits done in time, and seconds until all are read."""
         having = {visit.target.name: visit for visit in visits}
         kinds = {name: visit.clients for name, visit in having.items()}
@@ -276,9 +275,7 @@ class Poller:
 
         async def read(names: Iterable[str], size: float) -> set[str]:
             turn = [having[name] for name in names]
-            done = await stragglers.prompt(
-                turn, lambda visit: visit.read_rings(plan.pages), self._gossip_of, _room(size)
-            )
+            done = await stragglers.prompt(turn, Visit.read_rings, self._gossip_of, _room(size))
             return {visit.target.name for visit in turn if visit not in done}
 
         first, late = frozenset[str](), set[str]()
@@ -291,7 +288,7 @@ class Poller:
         turn = turn_of(known, self._pace(), bad, behind)
         turn = with_each_kind(turn, known, kinds)
         async for name in in_portions(having.keys() - turn.targets - first):
-            having[name].put_off_rings(plan.pages)
+            having[name].put_off_rings()
         late |= await read(sorted(turn.targets - first), _mean(known))
         return [visit for name, visit in having.items() if name not in late], turn.sweep_seconds
 

@@ -77,6 +77,7 @@ class Visit:
     jitter: Callable[[], float]  # 0.8 to 1.2
     cache: MemberCache
     product: Product = Product.UNKNOWN  # as configured
+    pages: Iterable[RingPage] | None = None  # as configured; `None`: those that its product has
     spending: Spending = field(default_factory=Spending)
     ha: HaKeys = field(default_factory=HaKeys)  # the entries' names by all processes' pages
     metrics: Page[ProcessMetrics] = field(init=False)
@@ -191,10 +192,13 @@ class Visit:
                 page = await self._page(path, lambda body, _: decode_build(body))
                 self.memory.build = replace(page, clock=None) if page.value is not None else None
 
-    async def read_rings(self, pages: Iterable[RingPage] | None = None) -> None:
+    @property
+    def _ring_pages(self) -> Iterable[RingPage]:
+        return self.pages if self.pages is not None else pages_of(self.kind)
+
+    async def read_rings(self) -> None:
         """Second round: what the primary's watch delivered. One page for each key is enough."""
-        every = pages if pages is not None else pages_of(self.kind)
-        by_key = grouped(((page.partitions, page.key), page) for page in every)
+        by_key = grouped(((page.partitions, page.key), page) for page in self._ring_pages)
         self.waiting, self._sizes = frozenset(), {}
         await asyncio.gather(
             *(self._read_ring(same) for same in by_key.values()), self._read_others(Round.RINGS)
@@ -218,15 +222,15 @@ class Visit:
             if outcome is not Outcome.ABSENT or self.memory.is_to_come(path, starting=self._starting)
         )
 
-    def put_off_rings(self, pages: Iterable[RingPage] | None = None) -> None:
+    def put_off_rings(self) -> None:
         """Instead of the second round, where the process is not due: list its pages. For one that was never
         read, these are the pages of the rings that its KV clients use.
         """
         if self.memory.ring_paths is not None:
             self.waiting = self.memory.ring_paths
             return
-        known, served = pages if pages is not None else pages_of(self.kind), self._served
-        self.waiting = frozenset(page.path for page in known if page.key in served)
+        served = self._served
+        self.waiting = frozenset(page.path for page in self._ring_pages if page.key in served)
         self.waiting |= {kind.path for kind in kinds_of(self.kind, Round.RINGS) if kind.key in served}
 
     @property
