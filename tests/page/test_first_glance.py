@@ -9,6 +9,7 @@ import pytest
 from exporter.expose.web.environment import why
 from exporter.expose.web.overview import lasts
 from exporter.expose.web.target_page import NONE_WRITES, phase_of, target_list
+from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import ClientFacts, Event, Snapshot, TargetFacts
 from exporter.model.findings import Finding, FindingKind
 from exporter.model.pages import Phase
@@ -90,6 +91,14 @@ def test_a_clock_is_behind_or_ahead_by_so_much_and_never_by_less_than_nothing(
     snapshot = replace(snapshots.rich(), targets=(replace(WRITES, skew=skew),))
     with Served(snapshot, now=AT + 1) as served:
         assert shown in get(served, "/processes").text
+
+
+def test_a_target_that_is_probably_no_process_of_a_product_shows_why() -> None:
+    why_none = Culprit(Kind.PAGES_HTML, names=("/metrics", "/config"))
+    snapshot = replace(snapshots.rich(), targets=(replace(WRITES, why_none=why_none),))
+    with Served(snapshot, now=AT + 1) as served:
+        shown = "<p>HTML for /metrics and /config: probably a login page or another server.</p>"
+        assert shown in get(served, "/target/writes").text
 
 
 @pytest.mark.parametrize(

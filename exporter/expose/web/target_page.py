@@ -27,7 +27,7 @@ def target_page(snapshot: Snapshot, target: TargetFacts) -> dict[str, Any]:
         "listed": first(sorted(listed, key=lambda m: (m.state is GossipState.ALIVE, m.name)), LISTED),
         "cluster": _cluster(snapshot.gossip, target.name),
         "clusters": len(snapshot.gossip.clusters) if snapshot.gossip else 0,
-        "none": culprits.name(target.why_none) if target.why_none else "",
+        "why_none": culprits.name(target.why_none) if target.why_none else "",
     }
 
 
