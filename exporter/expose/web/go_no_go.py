@@ -145,17 +145,11 @@ def _failing(step: Step) -> set[str]:
 
 def answer_to(snapshot: Snapshot, step: Step) -> GoNoGo:
     """The answer for one step. Where checks fail only because a process is away, it is to wait."""
-    found = judged(step, is_warned(snapshot), part=snapshot.part is not None)
-    if found.tone != "closed" or not snapshot.fleet.notes or snapshot.fleet.warnings:
-        return found
-    if _failing(step):
+    is_warned = bool(snapshot.fleet.warnings or snapshot.fleet.risks)
+    found = judged(step, is_warned, part=snapshot.part is not None)
+    if found.tone != "closed" or not snapshot.fleet.notes or snapshot.fleet.warnings or _failing(step):
         return found
     return GoNoGo("wait", "WAIT", "a process is away, as in a restart.", snapshot.fleet.notes[0], step)
-
-
-def is_warned(snapshot: Snapshot) -> bool:
-    """Whether anything has to be read before an open step is taken."""
-    return bool(snapshot.fleet.warnings or snapshot.fleet.risks)
 
 
 def judged(step: Step, warned: bool = False, *, part: bool = False) -> GoNoGo:
