@@ -9,25 +9,12 @@ from exporter.expose.api.answers import as_shape
 from exporter.expose.plan import shapes
 from exporter.expose.plan.snippets import file_snippets, runtime_snippets
 from exporter.expose.wording.doc_addresses import addressed
-from exporter.expose.wording.planning import plan_restarts
 from exporter.expose.wording.planning import plans as wording
 from exporter.model.planning.plan import Plan
 
 _SNIPPETS: Final[Mapping[str, Callable[[Plan], tuple[shapes.SnippetOut, ...]]]] = {
     "runtime": runtime_snippets,
     "file": file_snippets,
-}
-_WORDS: Final[Mapping[str, Callable[[Plan], list[str]]]] = {
-    "now": wording.now,
-    "runtime": wording.runtime,
-    "file": wording.file,
-    "restart": plan_restarts.restart,
-    "watch": plan_restarts.watch,
-    "time": plan_restarts.time,
-    "shortcut": wording.shortcut,
-    "back": wording.back,
-    "lasting": wording.lasting,
-    "guide": wording.guide,
 }
 
 
@@ -56,9 +43,9 @@ def plan_out(plan: Plan, docs: str = "") -> shapes.PlanOut:
 
 def _sections(plan: Plan, docs: str) -> list[shapes.SectionOut]:
     found = []
-    for name, words in _WORDS.items():
+    for name, (heading, words) in wording.SECTIONS.items():
         sentences = tuple(addressed(sentence, docs) for sentence in words(plan))
         if sentences:
             snippets = _SNIPPETS[name](plan) if name in _SNIPPETS else ()
-            found.append(shapes.SectionOut(name, wording.HEADINGS[name], sentences, snippets))
+            found.append(shapes.SectionOut(name, heading, sentences, snippets))
     return found

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 from exporter.expose.wording.durations import read_ago
 from exporter.expose.wording.lists import Number, few, first
+from exporter.expose.wording.planning import plan_restarts
 from exporter.model.migration import HA_TRACKER
 from exporter.model.pages import Phase
 from exporter.model.planning.plan import BY_RUNTIME, BlockChange, BlockNow, Plan, Reached, Refusal, Route
@@ -95,18 +96,6 @@ TRACKER_GUIDES: Final[Mapping[str, str]] = {
 FILLED_WITH: Final[Mapping[str, str]] = {
     "memberlist.join_members": "the headless service of all members",
     "memberlist.cluster_label": "a name that no other cluster has",
-}
-HEADINGS: Final[Mapping[str, str]] = {
-    "now": "Now",
-    "runtime": "Runtime configuration",
-    "file": "Configuration file",
-    "restart": "Restart",
-    "watch": "Watch",
-    "time": "Time",
-    "shortcut": "The guide's shorter way",
-    "back": "Way back",
-    "lasting": "What cannot be undone",
-    "guide": "In the guides",
 }
 
 
@@ -349,3 +338,18 @@ def guide(plan: Plan) -> list[str]:
     """Where the step stands in the docs and in the published guides."""
     guides = {**GUIDES, **TRACKER_GUIDES} if plan.migration == HA_TRACKER else GUIDES
     return [guides[plan.step]] if plan.step in guides else []
+
+
+# The sections of a plan in their order: the heading of each, and its sentences, none where it has none.
+SECTIONS: Final[Mapping[str, tuple[str, Callable[[Plan], list[str]]]]] = {
+    "now": ("Now", now),
+    "runtime": ("Runtime configuration", runtime),
+    "file": ("Configuration file", file),
+    "restart": ("Restart", plan_restarts.restart),
+    "watch": ("Watch", plan_restarts.watch),
+    "time": ("Time", plan_restarts.time),
+    "shortcut": ("The guide's shorter way", shortcut),
+    "back": ("Way back", back),
+    "lasting": ("What cannot be undone", lasting),
+    "guide": ("In the guides", guide),
+}
