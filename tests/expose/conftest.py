@@ -19,14 +19,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from exporter.derive.planning.plan import plans_of
-from exporter.expose.api.handlers import add_api
 from exporter.expose.exposition import Renderer, SelfFacts
 from exporter.expose.server.access import WebConfigFile
 from exporter.expose.server.listen import listening
-from exporter.expose.server.routes import ServerState, build_app
+from exporter.expose.server.routes import ServerState, build
 from exporter.expose.server.state import DemoPanel
 from exporter.expose.staleness import Newest
-from exporter.expose.web import add_page
 from exporter.model.facts import Snapshot
 from tests.expose import snapshots
 
@@ -42,7 +40,6 @@ class World:
     docs: str = ""
     boards: str = ""
     panel: DemoPanel | None = None
-    has_page: bool = False
 
     def state(self) -> ServerState:
         async def reload() -> object:
@@ -91,10 +88,7 @@ async def start() -> AsyncIterator[Start]:
             world: World | None = None, web_config: Path | None = None, **options: Any
         ) -> Client:
             guarded = WebConfigFile(web_config) if web_config else None
-            app = build_app((world or World()).state(), web_config=guarded, **options)
-            add_api(app)
-            if world is not None and world.has_page:
-                add_page(app)
+            app = build((world or World()).state(), web_config=guarded, **options)
             (address,) = await stack.enter_async_context(listening(app, ["127.0.0.1:0"], guarded))
             session = await stack.enter_async_context(aiohttp.ClientSession())
             scheme = "https" if guarded and guarded.ssl_context else "http"

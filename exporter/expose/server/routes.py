@@ -52,23 +52,7 @@ def build(
     web_config: WebConfigFile | None = None,
     prober: Prober | None = None,
 ) -> web.Application:
-    """Build the application with everything it serves; `/probe` only with a prober."""
-    app = build_app(state, telemetry_path=telemetry_path, web_config=web_config)
-    add_api(app)
-    add_page(app)
-    app.router.add_get("/report.{form:html|md}", _report)
-    if prober is not None:
-        add_probe(app, prober)
-    return app
-
-
-def build_app(
-    state: ServerState,
-    *,
-    telemetry_path: str = "/metrics",
-    web_config: WebConfigFile | None = None,
-) -> web.Application:
-    """The application without its API and its pages.
+    """The application with everything it serves; `/probe` only with a prober.
 
     Raises `ValueError` if `telemetry_path` is no path such as `/metrics`.
     """
@@ -86,10 +70,15 @@ def build_app(
             web.get("/-/ready", _ready),
             web.get("/config", _config),
             web.get("/targets", _targets),
+            web.get("/report.{form:html|md}", _report),
             web.post("/-/reload", _reload),
             web.put("/-/reload", _reload),
         ]
     )
+    add_api(app)
+    add_page(app)
+    if prober is not None:
+        add_probe(app, prober)
     return app
 
 

@@ -19,7 +19,7 @@ def settings(**more: object) -> DemoSettings:
 
 async def test_every_fault_of_the_walk_is_listed_and_the_others_are_not(start: Start) -> None:
     async with Demo(settings()) as demo:
-        client = await start(World(panel=panel_of(demo), has_page=True))
+        client = await start(World(panel=panel_of(demo)))
         async with client.get("/") as answer:
             text = await answer.text()
     assert {name for name in FAULTS if f'demo/fault/{name}"' in text} == set(FAULTS)
@@ -28,7 +28,7 @@ async def test_every_fault_of_the_walk_is_listed_and_the_others_are_not(start: S
 
 async def test_a_fault_starts_and_ends_and_the_page_is_new_each_time(start: Start) -> None:
     async with Demo(settings()) as demo:
-        client = await start(World(panel=panel_of(demo), has_page=True))
+        client = await start(World(panel=panel_of(demo)))
         tags = []
         for on in ("true", "false"):
             options = {"data": {"on": on}, "headers": {"Origin": client.base}, "allow_redirects": False}
@@ -50,7 +50,7 @@ async def test_a_fault_starts_and_ends_and_the_page_is_new_each_time(start: Star
 )
 async def test_another_sites_page_changes_nothing(start: Start, path: str, headers: dict[str, str]) -> None:
     async with Demo(settings()) as demo:
-        client = await start(World(panel=panel_of(demo), has_page=True))
+        client = await start(World(panel=panel_of(demo)))
         async with client.request("POST", path, data={"on": "true"}, headers=headers) as answer:
             assert answer.status == 403
         assert (demo.cluster.faults, demo.cluster.walk()["rings"]) == (set(), "external")
@@ -66,7 +66,7 @@ async def test_another_sites_page_changes_nothing(start: Start, path: str, heade
 )
 async def test_what_cannot_be_is_refused(start: Start, path: str, data: str, status: int) -> None:
     async with Demo(settings()) as demo:
-        client = await start(World(panel=panel_of(demo), has_page=True))
+        client = await start(World(panel=panel_of(demo)))
         async with client.request("POST", path, data={"on": data}) as answer:
             assert answer.status == status
         assert demo.cluster.faults == set()
@@ -76,7 +76,7 @@ async def test_what_cannot_be_is_refused(start: Start, path: str, data: str, sta
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_nothing_but_a_post_changes_anything(start: Start, path: str, method: str) -> None:
     async with Demo(settings()) as demo:
-        client = await start(World(panel=panel_of(demo), has_page=True))
+        client = await start(World(panel=panel_of(demo)))
         async with client.request(method, path, data={"on": "true"}) as answer:
             assert answer.status == 405
         assert demo.cluster.faults == set()
@@ -86,7 +86,7 @@ async def test_nothing_but_a_post_changes_anything(start: Start, path: str, meth
 async def test_an_exporter_that_is_no_demo_has_no_panel_no_path_and_takes_no_form(
     start: Start, path: str
 ) -> None:
-    client = await start(World(has_page=True))
+    client = await start(World())
     async with client.request("POST", path, data={"on": "true"}) as answer:
         assert answer.status == 404
     async with client.get("/") as answer:

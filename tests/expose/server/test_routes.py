@@ -8,7 +8,7 @@ import gzip
 import pytest
 
 from exporter.errors import ConfigError
-from exporter.expose.server.routes import SECURITY_HEADERS, build_app
+from exporter.expose.server.routes import SECURITY_HEADERS, build
 from tests.expose.conftest import Start, World
 
 pytestmark = pytest.mark.asyncio
@@ -111,7 +111,7 @@ async def test_the_metrics_are_where_the_telemetry_path_says(start: Start) -> No
 @pytest.mark.parametrize("path", ["", "metrics", "/", "/a b", "/<x>", "/metrics/"])
 async def test_a_telemetry_path_that_is_none_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="is not a path such as /metrics"):
-        build_app(World().state(), telemetry_path=path)
+        build(World().state(), telemetry_path=path)
 
 
 async def test_a_reload_is_forbidden_unless_enabled(start: Start) -> None:
