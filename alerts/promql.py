@@ -45,26 +45,18 @@ def indented(expr: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Queries:
-    """Builds selectors, clauses and templates. `pins` are matchers added to every selector, `ago` is the
-    offset of every selector.
-    """
+    """Builds selectors, clauses and templates. `pins` are matchers added to every selector."""
 
     selector: str
     fleet: tuple[str, ...]
     scale: float = 1.0
     pins: str = ""
-    ago: str = ""
 
     def series(self, metric: Metric | str, matchers: str = "") -> str:
         """A selector: the metric, the reader's own matchers, the pins, and these."""
         name = metric if isinstance(metric, str) else metric.name
         inside = ",".join(part for part in (self.selector, self.pins, matchers) if part)
-        behind = f" offset {self.ago}" if self.ago else ""
-        return f"{name}{{{inside}}}{behind}" if inside else name + behind
-
-    def before(self, wait: Wait) -> Queries:
-        """The same builder for what was so long ago; not for ranges."""
-        return replace(self, ago=self.span(wait))
+        return f"{name}{{{inside}}}" if inside else name
 
     def by(self, *labels: str) -> str:
         """An aggregation clause: the fleet's labels and these."""

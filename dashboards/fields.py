@@ -83,9 +83,9 @@ def _value(texts: Mapping[int, tuple[str, str]]) -> Json:
     return {"type": "value", "options": options}
 
 
-def absent(text: str = "no data", index: int = 99) -> Json:
+def absent(text: str = "no data") -> Json:
     """What stands where there is no value."""
-    result = {"text": text, "color": UNKNOWN, "index": index}
+    result = {"text": text, "color": UNKNOWN, "index": 99}
     return {"type": "special", "options": {"match": "null+nan", "result": result}}
 
 
@@ -96,7 +96,7 @@ def mapped(texts: Mapping[int, tuple[str, str]], nothing: str = "no data") -> li
 
 def phases() -> list[Json]:
     """The phases by their numbers."""
-    return mapped({phase.value: (phase.label, PHASE_COLOURS[phase]) for phase in Phase}, "no data")
+    return mapped({phase.value: (phase.label, PHASE_COLOURS[phase]) for phase in Phase})
 
 
 def verdicts() -> list[Json]:
@@ -104,10 +104,10 @@ def verdicts() -> list[Json]:
     return mapped({1: ("passed", GOOD), 0: ("failed", BAD)}, "unknown")
 
 
-def yes_no(good: int = 1, yes: str = "yes", no: str = "no", nothing: str = "no data") -> list[Json]:
+def yes_no(good: int = 1, yes: str = "yes", no: str = "no") -> list[Json]:
     """1 and 0 in words; `good` is the green value."""
     colours = (GOOD, BAD) if good else (BAD, GOOD)
-    return mapped({1: (yes, colours[0]), 0: (no, colours[1])}, nothing)
+    return mapped({1: (yes, colours[0]), 0: (no, colours[1])})
 
 
 def present_missing() -> list[Json]:
