@@ -13,8 +13,7 @@ from functools import partial
 from exporter import __version__
 from exporter.change_log import Narrator
 from exporter.config import Config, load
-from exporter.config.docs_address import documented
-from exporter.config.shard_override import Shard, sharded
+from exporter.config.overrides import Shard, documented, sharded
 from exporter.derive.planning.plan import plans_of
 from exporter.errors import ConfigError, KVMigrationError, UsageError
 from exporter.expose.exposition import Renderer, SelfFacts

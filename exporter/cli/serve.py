@@ -18,7 +18,7 @@ from exporter.cli.source.docs_option import add_docs
 from exporter.cli.source.server_api import checked_server
 from exporter.cli.source.shard_option import add_shard
 from exporter.config import Config, load, shown_url
-from exporter.config.shard_override import sharded
+from exporter.config.overrides import sharded
 from exporter.errors import UsageError
 from exporter.expose.exposition import Renderer, SelfFacts
 from exporter.expose.server.listen import DEFAULT_ADDRESS

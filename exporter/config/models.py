@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import yaml
@@ -202,6 +203,10 @@ class Scale(Settings):
         if self.shard >= self.shards:
             raise refuse(f"{self.shard} is not below shards ({self.shards}); shards count from 0", "shard")
         return self
+
+    def own_file(self, path: Path) -> Path:
+        """The file of this shard: shards that are given one path have a file each."""
+        return path if self.shards == 1 else path.with_name(f"{path.stem}-{self.shard}{path.suffix}")
 
 
 class MigrationEntry(Settings):

@@ -16,7 +16,6 @@ from types import MappingProxyType
 import msgspec
 
 from exporter.config import Config
-from exporter.config.shard_override import own_file
 from exporter.derive.previous_cycle import FORGET_VANISHED, History, RingHistory
 from exporter.log import logger
 from exporter.model.culprits import Culprit, Kind
@@ -60,7 +59,7 @@ class Kept(msgspec.Struct, frozen=True):
 
 def path_of(config: Config) -> Path | None:
     """Where the history is kept."""
-    return own_file(Path(config.state_file), config.scale) if config.state_file else None
+    return config.scale.own_file(Path(config.state_file)) if config.state_file else None
 
 
 class HistoryFile:

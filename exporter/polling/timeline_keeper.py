@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from exporter.config import Config
-from exporter.config.shard_override import own_file
 from exporter.derive.planning.timeline import advanced
 from exporter.log import logger
 from exporter.model.facts import Snapshot
@@ -22,7 +21,7 @@ log = logger("kvmigration.timeline")
 
 def storage_of(path: Path | None, config: Config) -> Path | None:
     """The file of this shard."""
-    return own_file(path, config.scale) if path else None
+    return config.scale.own_file(path) if path else None
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from exporter.config.docs_address import address_of
+from exporter.config.overrides import address_of
 
 _HELP = {
     "docs": "where you serve the docs of this project: links and names of docs lead there; default: "

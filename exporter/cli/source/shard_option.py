@@ -6,7 +6,7 @@ import argparse
 import re
 import socket
 
-from exporter.config.shard_override import Shard
+from exporter.config.overrides import Shard
 
 _SHARD = re.compile(r"(auto|\d{1,5})/(\d{1,5})")
 _ORDINAL = re.compile(r"-(\d{1,5})$")

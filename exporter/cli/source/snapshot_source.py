@@ -19,8 +19,7 @@ from exporter import __version__
 from exporter.cli.source.cluster_from_addresses import checked_url, missing_of, names_of, survey_of
 from exporter.cli.source.server_api import Server, checked_server, session
 from exporter.config import Config, HttpClient, load, load_as, load_text
-from exporter.config.docs_address import documented
-from exporter.config.shard_override import unsharded
+from exporter.config.overrides import documented, unsharded
 from exporter.config.units import parse_duration
 from exporter.derive.planning.plan import plans_of
 from exporter.derive.planning.timeline import advanced

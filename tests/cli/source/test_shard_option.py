@@ -13,7 +13,7 @@ import yaml
 from exporter.cli.arguments import parser
 from exporter.cli.source.shard_option import shard
 from exporter.config import load_text
-from exporter.config.shard_override import Shard, sharded, unsharded
+from exporter.config.overrides import Shard, sharded, unsharded
 from exporter.demo import Demo, DemoSettings
 from exporter.model.pages import Phase
 from exporter.polling.sharding import shard_of
