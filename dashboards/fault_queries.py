@@ -11,7 +11,6 @@ from dataclasses import replace
 from alerts import thresholds as t
 from dashboards.queries import EVERY_KEY, NAMED_KEY, RATE, Queries
 from exporter.expose import catalogue as c
-from exporter.expose.metric import Metric
 from exporter.model.pages import Phase
 
 OWN = 'kind="own"'
@@ -66,23 +65,18 @@ def _of_processes(q: Queries) -> dict[str, str]:
 
 
 def _of_the_copy(q: Queries) -> dict[str, str]:
-    def while_mirroring(metric: Metric) -> str:
-        return q.while_mirroring(q.once(metric))
-
     missing = q.once(c.SECONDARY_KEY_MISSING)
     mirrored = f"max by {q.by('key')} ({q.of(c.KEY_PHASE)} >= {Phase.MIRRORING} <= {Phase.SWITCHED})"
     return {
         "KV clients that do not mirror beside some that do": q.total("sum", q.once(c.UNREACHED_CLIENTS)),
-        "keys missing in the secondary": q.total("sum", while_mirroring(c.SECONDARY_KEY_MISSING)),
-        "members missing in the secondary": q.total("sum", while_mirroring(c.SECONDARY_MISSING_MEMBERS)),
-        "members that differ in the secondary": (
-            q.total("sum", while_mirroring(c.SECONDARY_MISMATCHED_MEMBERS))
-        ),
+        "keys missing in the secondary": q.total("sum", q.mirrored(c.SECONDARY_KEY_MISSING)),
+        "members missing in the secondary": q.total("sum", q.mirrored(c.SECONDARY_MISSING_MEMBERS)),
+        "members that differ in the secondary": q.total("sum", q.mirrored(c.SECONDARY_MISMATCHED_MEMBERS)),
         "keys with a secondary that lags": q.how_many(
             f"{q.while_mirroring(q.beyond_a_period(c.SECONDARY_LAG_SECONDS))} > bool {t.MAX_LAG.value:g}"
         ),
         "KV clients with failing mirror writes": q.how_many(f"{_failing(q)} > bool {t.ERROR_RATIO.value:g}"),
-        "views of the secondary not read": q.total("sum", while_mirroring(c.SECONDARY_UNREAD_VIEWS)),
+        "views of the secondary not read": q.total("sum", q.mirrored(c.SECONDARY_UNREAD_VIEWS)),
         "mirrored keys that were not compared": q.total(
             "count", f"{mirrored} unless on {q.by('key')} {missing}"
         ),

@@ -128,6 +128,10 @@ class Queries:
         """
         return f"(({expression}) and on {self.by()} ({self.mirroring()}))"
 
+    def mirrored(self, metric: Metric, *extra: str) -> str:
+        """A gauge of the secondary, only while some KV client mirrors."""
+        return self.while_mirroring(self.once(metric, *extra))
+
     def if_mirroring(self, number: str) -> str:
         """The number; `NOT_ASKED` where every writing client has a phase and none mirrors."""
         clients = self.of(c.CLIENT_PHASE, WRITING, EVERY_KEY)

@@ -48,7 +48,7 @@ def _first_tiles(q: Queries) -> tuple[Tile, ...]:
         Tile(
             "Entries missing",
             "Entries that only the primary has, while anything mirrors.",
-            [Ask(q.if_mirroring(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS, HA))})"))],
+            [Ask(q.if_mirroring(f"sum({q.mirrored(c.SECONDARY_MISSING_MEMBERS, HA)})"))],
             Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
             ["KVMigrationSecondaryMembersMissing"],
         ),
@@ -62,14 +62,14 @@ def _second_tiles(q: Queries) -> tuple[Tile, ...]:
             "Elections that differ",
             "Entries with different elected replicas in primary and secondary: the switch would fail "
             "over there.",
-            [Ask(q.if_mirroring(f"sum({q.while_mirroring(q.once(c.SECONDARY_MISMATCHED_MEMBERS, HA))})"))],
+            [Ask(q.if_mirroring(f"sum({q.mirrored(c.SECONDARY_MISMATCHED_MEMBERS, HA)})"))],
             Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
             ["KVMigrationHATrackerElectionsDiffer"],
         ),
         Tile(
             "Lag of the entries",
             "Greatest difference of the received time between primary and secondary, while anything mirrors.",
-            [Ask(q.if_mirroring(f"max({q.while_mirroring(q.once(c.SECONDARY_LAG_SECONDS, HA))})"))],
+            [Ask(q.if_mirroring(f"max({q.mirrored(c.SECONDARY_LAG_SECONDS, HA)})"))],
             Style("s", f.above(t.HEARTBEAT_TIMEOUT.value, t.MAX_LAG.value), f.measured(f.IDLE)),
             ["KVMigrationSecondaryLagHigh"],
         ),

@@ -92,7 +92,7 @@ def _behind(q: Queries) -> str:
 
 def _lost(q: Queries) -> str:
     """Any observed loss; none is shown only where every chosen exporter has the metrics for it."""
-    lost, lacking = q.once(c.RING_SHRUNK_MEMBERS), q.while_mirroring(q.once(c.SECONDARY_MISSING_MEMBERS))
+    lost, lacking = q.once(c.RING_SHRUNK_MEMBERS), q.mirrored(c.SECONDARY_MISSING_MEMBERS)
     of_fleet, exporter = f"on {q.by()}", q.of(c.BUILD_INFO)
     untold = " or ".join(
         (
@@ -107,7 +107,6 @@ def _lost(q: Queries) -> str:
 
 
 def _first_tiles(q: Queries) -> tuple[Tile, ...]:
-    missing = q.while_mirroring(q.once(c.SECONDARY_KEY_MISSING))
     return (
         Tile(
             "Worst lag",
@@ -122,7 +121,7 @@ def _first_tiles(q: Queries) -> tuple[Tile, ...]:
             "Keys missing",
             "Keys of the primary that a view of the secondary lacks, while anything mirrors. There is no "
             "backfill: a key arrives when a client writes it.",
-            [Ask(q.if_mirroring(f"sum({missing})"))],
+            [Ask(q.if_mirroring(f"sum({q.mirrored(c.SECONDARY_KEY_MISSING)})"))],
             Style(steps=f.above(1), mappings=f.nothing_found(unasked=f.IDLE)),
             [Uid.RINGS, "KVMigrationSecondaryKeyMissing"],
         ),
