@@ -97,7 +97,7 @@ class Demo:
         self._control_door = self._door(doors, 990, self._ask_control)
         self._doors = doors
         places = [
-            Addresses(settings.host, http.port, _grpc_port(n), gossip.port)
+            Addresses(settings.host, http.port, 19601 + n, gossip.port)
             for n, (http, gossip) in enumerate(zip(self._http, self._gossip, strict=True))
         ]
         start = time.time() if settings.start_time is None else settings.start_time
@@ -258,11 +258,6 @@ class Demo:
             "Date": email.utils.formatdate(clock, usegmt=True),
         }
         return web.Response(body=reply.body, status=reply.status, headers=headers)
-
-
-def _grpc_port(number: int) -> int:
-    """The port in ring entries; no process listens there."""
-    return 19601 + number
 
 
 def _url(door: ReservedPort) -> str:

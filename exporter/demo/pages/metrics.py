@@ -122,7 +122,7 @@ def _blocks(cluster: Cluster, process: Process) -> Iterable[tuple[str, str]]:
     """What an ingester has in memory, and the time of the oldest block that is only on its disk (0: none)."""
     series = 0 if process.leaving else 12_000
     yield _family("cortex_", "ingester_memory_series", [({}, series)])
-    unshipped = cluster.victims.get("unshipped-blocks") == process.name
+    unshipped = cluster.is_victim(process, "unshipped-blocks")
     oldest = cluster.began - HEAD_COMPACTION if unshipped else 0
     yield _family("cortex_", "ingester_oldest_unshipped_block_timestamp_seconds", [({}, oldest)])
 

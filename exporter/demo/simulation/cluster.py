@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from exporter.demo.simulation import faults, ha_tracker, phase_changes, read_write_migration, ring_membership
-from exporter.demo.simulation.demo_settings import EPOCH, DemoSettings
+from exporter.demo.simulation.demo_settings import EPOCH, RINGS, DemoSettings
 from exporter.demo.simulation.gossip import Gossip, GossipCopy, Peer
 from exporter.demo.simulation.process import MODES, Addresses, Client, Process
 from exporter.demo.simulation.products import HA, processes_of
@@ -108,12 +108,12 @@ class Cluster:
 
     @property
     def phase(self) -> Phase:
-        """The phase of what moves now; memberlist where no KV client does."""
-        return phase_changes.cluster_phase(self)
+        """The phase of what moves now; that of the rings where no KV client does."""
+        return self.phases[next(iter(self.moving()), RINGS)]
 
     def set_phase(self, phase: Phase) -> None:
         """Begin to go to a phase: by rolling restarts, or by the runtime configuration."""
-        moving = phase_changes.moving(self)
+        moving = self.moving()
         if not moving:
             raise ValueError("no KV client moves in this part of the migration: POST /next")
         phase_changes.change(self, dict.fromkeys(moving, phase))
@@ -138,6 +138,10 @@ class Cluster:
     def set_fault(self, name: str, *, on: bool, process: str = "") -> None:
         """Switch a fault on or off; `process` names another victim than the usual one."""
         faults.switch(self, name, on=on, victim=process)
+
+    def is_victim(self, process: Process, fault: str) -> bool:
+        """Whether a fault is on, and works on this process."""
+        return fault in self.faults and self.victims[fault] == process.name
 
     def deployed_now(self) -> list[Process]:
         """The processes that are not scaled to 0, in order."""
@@ -182,7 +186,7 @@ class Cluster:
         self.after(downtime, partial(self._restarted, process, process.incarnation))
 
     def _restarted(self, process: Process, incarnation: int) -> None:
-        there = process.name in self.deployed and not faults.is_crashed(self, process)
+        there = process.name in self.deployed and not self.is_victim(process, "crash")
         if not process.up and process.incarnation == incarnation and there:
             self.start(process)
 

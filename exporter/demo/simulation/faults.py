@@ -78,17 +78,12 @@ def victim(cluster: Cluster, name: str) -> Process:
     return cluster.process(cluster.victims[name])
 
 
-def is_crashed(cluster: Cluster, process: Process) -> bool:
-    """Whether a process is crashed and stays down."""
-    return "crash" in cluster.faults and cluster.victims["crash"] == process.name
-
-
 def group_of(cluster: Cluster, process: Process) -> str:
     """The gossip group a process belongs to: "" for the cluster, else its own or its half."""
     ours = (cluster.settings.gossip_label, *([""] if cluster.settings.moves(LABELS) else []))
     if process.label not in ours and process.verified:
         return f"label {process.label}"
-    if "clobber" in cluster.faults and cluster.victims["clobber"] == process.name:
+    if cluster.is_victim(process, "clobber"):
         return "isolated"
     if "split" in cluster.faults and process.number >= len(cluster.processes) // 2:
         return "half"

@@ -81,7 +81,7 @@ class Write:
         After the benign one the value is there all the same: gossip had brought it already.
         """
         cluster = self.cluster
-        broken = cluster.victims.get("mirror-errors") == self.process.name
+        broken = cluster.is_victim(self.process, "mirror-errors")
         if broken and cluster.random.random() < BROKEN:
             return "context deadline exceeded"
         odds = BENIGN_AT_START if cluster.now - self.process.started < JUST_STARTED else BENIGN

@@ -118,11 +118,6 @@ def moving(cluster: Cluster) -> list[str]:
     return [name for name in leg_of(cluster) if name in cluster.phases]
 
 
-def cluster_phase(cluster: Cluster) -> Phase:
-    """The phase of what moves now; that of the rings where no KV client does."""
-    return cluster.phases[next(iter(moving(cluster)), RINGS)]
-
-
 def phase_of(cluster: Cluster, process: Process, spec: ClientSpec) -> Phase:
     """The phase one KV client is configured for. A client that does not move stays where it is, and so does a
     client with a block that is not switched yet.
@@ -135,7 +130,7 @@ def phase_of(cluster: Cluster, process: Process, spec: ClientSpec) -> Phase:
 
 def labelled(cluster: Cluster, process: Process) -> tuple[str, bool]:
     """The label a process is configured for, and whether it verifies it."""
-    if not cluster.settings.moves(LABELS) or cluster.victims.get("foreign-label") == process.name:
+    if not cluster.settings.moves(LABELS) or cluster.is_victim(process, "foreign-label"):
         return process.label, process.verified
     is_set, verified = LABEL_STAGES[cluster.label_stage]
     return cluster.settings.gossip_label if is_set else "", verified
@@ -159,7 +154,7 @@ def _differs(cluster: Cluster, process: Process, client: Client) -> bool:
 
 def wanted(cluster: Cluster, process: Process, migration: str = "") -> Phase:
     """The phase a process is configured for; with `clobber` one of them is far ahead."""
-    if "clobber" in cluster.faults and cluster.victims.get("clobber") == process.name:
+    if cluster.is_victim(process, "clobber"):
         return Phase.SWITCHED
     return cluster.phases[migration] if migration else cluster.phase
 

@@ -100,11 +100,6 @@ class Process:
         digest = hashlib.blake2b(f"{self.seed}/{self.number}/{self.incarnation}".encode(), digest_size=4)
         return f"{self.name}-{digest.hexdigest()}"
 
-    @property
-    def grpc_address(self) -> str:
-        """The address its ring entries carry."""
-        return f"{self.at.host}:{self.at.grpc}"
-
     def delay(self) -> float:
         """Seconds until a change of another process arrives: 0.2 to 1, the same at every run."""
         digest = hashlib.blake2b(f"{self.seed}/delay/{self.number}".encode(), digest_size=2).digest()

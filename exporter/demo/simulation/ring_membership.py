@@ -33,9 +33,7 @@ def tokens_of(cluster: Cluster, process: Process, client: Client) -> Tokens:
     """The tokens a member claims; with the fault, some of the first one's."""
     count = cluster.settings.tokens if client.spec.tokens < 0 else client.spec.tokens
     own = process.tokens(client.spec.key, count)
-    if client.spec.key != RING or cluster.victims.get("token-conflict") != process.name:
-        return own
-    if "token-conflict" not in cluster.faults:
+    if client.spec.key != RING or not cluster.is_victim(process, "token-conflict"):
         return own
     others = (p for p in cluster.processes if p is not process and "ingester-lifecycler" in p.clients)
     other = next(others, None)
@@ -73,7 +71,7 @@ def _entered(cluster: Cluster, process: Process, client: Client, before: Value |
     old = ring.get(process.name)
     ring[process.name] = Instance(
         id=process.name,
-        addr=process.grpc_address,
+        addr=f"{process.at.host}:{process.at.grpc}",
         timestamp=max(clock, old.timestamp + 1 if old and old.registered >= int(process.started) else clock),
         registered=old.registered if old and old.registered >= int(process.started) else clock,
         state=_state(cluster, process, client),
