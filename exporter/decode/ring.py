@@ -66,9 +66,6 @@ class _RingPage(msgspec.Struct):
     now: str | None = None
 
 
-_SHARD = msgspec.json.Decoder(_Shard)
-
-
 def decode_ring(body: bytes, *, clock: float | None = None, cache: MemberCache | None = None) -> Ring | None:
     """A ring page's members and clock; `None` where the page states that there is no ring here.
 
@@ -136,20 +133,11 @@ def _of_pieces(cache: MemberCache, pieces: list[bytes]) -> list[Member]:
 
 def _of_shards(cache: MemberCache | None, raws: list[bytes]) -> list[Member]:
     """Members with tokens that may have been decoded before; the order of a ring's members has no meaning."""
-    shards = [_shard(raw) for raw in raws]
+    shards = [from_json(raw, _Shard, "ring page: shard", None) for raw in raws]
     lists = [bytes(shard.tokens) for shard in shards]
     decode = partial(tokens_of_json, place=_TOKENS)
     found = decode(lists) if cache is None else cache.json_tokens.each(lists, decode)
     return [_member_of_shard(shard, each) for shard, each in zip(shards, found, strict=True)]
-
-
-def _shard(raw: bytes) -> _Shard:
-    try:
-        return _SHARD.decode(raw)
-    except RecursionError:
-        raise DecodeError("ring page: shard: nested too deeply") from None
-    except ValueError as err:
-        raise DecodeError(f"ring page: shard: {str(err)[:200]}") from None
 
 
 def _member_of_shard(shard: _Shard, tokens: Tokens) -> Member:

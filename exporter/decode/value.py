@@ -5,7 +5,7 @@ They are a snappy block around protobuf (`ring.proto` here); the key determines 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from exporter.decode.formats import go_times, ring_pb2
 from exporter.decode.formats.bounds import MAX_MEMBERS, at_most, identity, text
 from exporter.decode.formats.member_cache import EntryCache, MemberCache
-from exporter.decode.formats.tokens import PIECE, tokens_of_packed
+from exporter.decode.formats.tokens import in_pieces, tokens_of_packed
 from exporter.decode.partition import partition_ring
 from exporter.errors import DecodeError
 from exporter.model.entry import Member, Replica, State, Tokens
@@ -176,28 +176,17 @@ def _ring(members: dict[str, Member]) -> Ring:
     return Ring(MappingProxyType(members), None)
 
 
-def _in_pieces(entries: Iterable[bytes]) -> Iterator[bytes]:
-    """Some entries at a time, as messages of their own: the objects of a complete ring are as large as it."""
-    some, size = list[bytes](), 0
-    for entry in entries:
-        some.append(entry)
-        size += len(entry)
-        if size > PIECE:
-            yield b"".join(some)
-            some, size = [], 0
-    if some:
-        yield b"".join(some)
-
-
 def _stored_members(
-    key: str, entries: Iterable[bytes], known: EntryCache[Tokens] | None = None
+    key: str, entries: Sequence[bytes], known: EntryCache[Tokens] | None = None
 ) -> dict[str, Member]:
-    """The members by id; of entries with one id the last counts, as for protobuf."""
+    """The members by id; of entries with one id the last counts, as for protobuf. The objects of a complete
+    ring are as large as it, so there are some at a time.
+    """
     decode = partial(tokens_of_packed, place=f"{key}: tokens")
     found: dict[str, Member] = {}
-    for data in _in_pieces(entries):
+    for some in in_pieces(entries):
         desc = ring_pb2.Desc()
-        _parsed(key, desc, data)
+        _parsed(key, desc, b"".join(some))
         items = list(desc.ingesters.items())
         lists = [_wire_tokens(key, each, list(each.tokens), 6) for _, each in items]
         tokens = decode(lists) if known is None else known.each(lists, decode)

@@ -37,7 +37,7 @@ def count_json(raw: bytes) -> Tokens:
 def tokens_of_packed(lists: Sequence[bytes], *, place: str) -> list[Tokens]:
     """Tokens of many members, each the packed varints of one."""
     found: list[Tokens] = []
-    for some in _in_pieces(lists, place):
+    for some in _of_members(lists, place):
         data = b"".join(some)
         counts = np.fromiter((len(part.translate(None, _NOT_LAST)) for part in some), np.int64, len(some))
         if any(part and part[-1] & 0x80 for part in some):
@@ -49,25 +49,32 @@ def tokens_of_packed(lists: Sequence[bytes], *, place: str) -> list[Tokens]:
 def tokens_of_json(lists: Sequence[bytes], *, place: str) -> list[Tokens]:
     """Tokens of many members, each a JSON list of numbers or null."""
     found: list[Tokens] = []
-    for some in _in_pieces(lists, place):
+    for some in _of_members(lists, place):
         arrays = [_numbers(raw, place) for raw in some]
         counts = np.fromiter((array.size for array in arrays), np.int64, len(arrays))
         found += _finish(np.concatenate(arrays), counts)
     return found
 
 
-def _in_pieces(lists: Sequence[bytes], place: str) -> Iterator[Sequence[bytes]]:
-    """The members in groups: arrays stay small, whatever a page claims, and fit into a processor's cache."""
+def in_pieces(parts: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Some at a time: what is made of them stays small, whatever a page claims, and fits into a processor's
+    cache.
+    """
     start = size = 0
-    for at, part in enumerate(lists):
-        if len(part) > MAX_BYTES:
-            raise DecodeError(f"{place}: {len(part)} bytes of one member, expected at most {MAX_BYTES}")
+    for at, part in enumerate(parts):
         if size > PIECE:
-            yield lists[start:at]
+            yield parts[start:at]
             start, size = at, 0
         size += len(part)
-    if start < len(lists):
-        yield lists[start:]
+    if start < len(parts):
+        yield parts[start:]
+
+
+def _of_members(lists: Sequence[bytes], place: str) -> Iterator[Sequence[bytes]]:
+    for some in in_pieces(lists):
+        if (longest := max(map(len, some))) > MAX_BYTES:
+            raise DecodeError(f"{place}: {longest} bytes of one member, expected at most {MAX_BYTES}")
+        yield some
 
 
 def _varints(data: bytes, place: str) -> Uints:
