@@ -121,6 +121,11 @@ class TargetFacts:
         return any(page.name == path and page.outcome is outcome for page in self.pages)
 
     @property
+    def is_isolated(self) -> bool:
+        """Whether it has only itself in its list and did not just start. Another process may list it."""
+        return self.gossip is not None and self.gossip.isolated and not self.recently_started
+
+    @property
     def is_process(self) -> bool:
         """Whether it answers as a process of one of the products."""
         return self.up and not self.why_none
@@ -321,12 +326,12 @@ class Rejection:
 class Fleet(Assessed):
     """The complete result. Phase, next step and way back are the leading migration's."""
 
-    phase: Phase
-    uniform: bool | None  # None: no writing client was found
-    headline: str
-    product: Product
-    versions: tuple[str, ...]
-    next_step: str  # "" when done or unknown
+    phase: Phase = Phase.UNKNOWN
+    uniform: bool | None = None  # None: no writing client was found
+    headline: str = ""
+    product: Product = Product.UNKNOWN
+    versions: tuple[str, ...] = ()
+    next_step: str = ""  # "" when done or unknown
     findings: tuple[Finding, ...] = ()  # of all migrations, as in each
     phase_since: float | None = None
     dangers: tuple[Finding, ...] = ()  # of those that are under way

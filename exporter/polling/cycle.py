@@ -18,7 +18,7 @@ from types import MappingProxyType
 from exporter.decode.formats.member_cache import MemberCache
 from exporter.derive.comparison.collect import Cycle
 from exporter.derive.conclude import conclude
-from exporter.derive.gate.views_needed import are_views_needed
+from exporter.derive.gate.step_verdicts import are_views_needed
 from exporter.derive.previous_cycle import History
 from exporter.log import logger
 from exporter.model.facts import Snapshot

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Generic, TypeVar, cast
 
 from exporter.derive import kv_clients
@@ -19,73 +17,24 @@ from exporter.model.migration import HA_TRACKER, OF_ALL, STORE
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)  # not slots: its properties are computed once for all migrations
-class SharedEvidence:
-    """What is the same for every migration."""
-
-    now: Snapshot
-    rules: Rules
-    universes: list[tuple[tuple[KeyFacts, ...], Universe]] = field(default_factory=list)
-
-    @cached_property
-    def up(self) -> tuple[TargetFacts, ...]:
-        return tuple(target for target in self.now.targets if target.up)
-
-    @cached_property
-    def in_rings(self) -> tuple[TargetFacts, ...]:
-        return tuple(target for target in self.up if is_in_rings(target))
-
-    @cached_property
-    def with_memberlist(self) -> tuple[TargetFacts, ...]:
-        return tuple(target for target in self.up if runs_memberlist(target))
-
-    @cached_property
-    def lonely(self) -> frozenset[str]:
-        return frozenset(target.name for target in self.up if joins_only_itself(target))
-
-    @cached_property
-    def clients(self) -> tuple[ClientFacts, ...]:
-        return tuple(client for target in self.up for client in target.clients)
-
-    @cached_property
-    def moving(self) -> tuple[ClientFacts, ...]:
-        return kv_clients.under_way(kv_clients.writing(self.clients))
-
-    @cached_property
-    def keys(self) -> tuple[KeyFacts, ...]:
-        return kv_clients.used(self.now.keys, self.clients)
-
-    @cached_property
-    def mixed(self) -> frozenset[str]:
-        return frozenset(
-            n for n, clients in kv_clients.by_migration(self.clients).items() if is_mixed(clients)
-        )
-
-    @cached_property
-    def unattended(self) -> Mapping[str, str]:
-        if self.now.part is not None:
-            return {}
-        return unattended(self.now, {key.key for key in self.keys} | {client.key for client in self.clients})
-
-    def universe(self, keys: tuple[KeyFacts, ...]) -> Universe:
-        """What there is to judge of these keys, counted once for all migrations that have the same."""
-        for counted, computed in self.universes:
-            if counted == keys:
-                return computed
-        found = universe(self.now, keys)
-        self.universes.append((keys, found))
-        return found
-
-
-class Own(Generic[T]):
-    """A property in which migrations may differ. The evidence records which of them a check read: its result
-    applies to each further migration with the same values.
-    """
+class Common(Generic[T]):
+    """A property that is the same for every migration: computed once for all of them."""
 
     def __init__(self, compute: Callable[[Evidence], T]) -> None:
         self._compute = compute
         self._name = compute.__name__
         self.__doc__ = compute.__doc__
+
+    def __get__(self, evidence: Evidence, owner: type[Evidence]) -> T:
+        if self._name not in evidence.common_values:
+            evidence.common_values[self._name] = self._compute(evidence)
+        return cast("T", evidence.common_values[self._name])
+
+
+class Own(Common[T]):
+    """A property in which migrations may differ. The evidence records which of them a check read: its result
+    applies to each further migration with the same values.
+    """
 
     def __get__(self, evidence: Evidence, owner: type[Evidence]) -> T:
         if self._name not in evidence.own_values:
@@ -102,55 +51,77 @@ class Evidence:
     """
 
     def __init__(
-        self, now: Snapshot, rules: Rules, migration: str = "", shared: SharedEvidence | None = None
+        self, now: Snapshot, rules: Rules, migration: str = "", common_values: dict[str, Any] | None = None
     ) -> None:
-        self.now, self.rules, self.shared = now, rules, shared or SharedEvidence(now, rules)
+        self.now, self.rules = now, rules
+        self.common_values = {} if common_values is None else common_values
         self.properties: set[str] = set()
         self.own_values: dict[str, Any] = {}
         self._migration = migration
 
     def of(self, migration: str) -> Evidence:
         """The evidence of another migration in the same snapshot."""
-        return Evidence(self.now, self.rules, migration, self.shared)
+        return Evidence(self.now, self.rules, migration, self.common_values)
 
     @property
     def targets(self) -> tuple[TargetFacts, ...]:
         return self.now.targets
 
-    @property
+    @Common
     def up(self) -> tuple[TargetFacts, ...]:
         """The processes that answer."""
-        return self.shared.up
+        return tuple(target for target in self.now.targets if target.up)
 
-    @property
+    @Common
     def in_rings(self) -> tuple[TargetFacts, ...]:
         """The processes that keep a ring or watch one: a query frontend does neither and joins nothing."""
-        return self.shared.in_rings
+        return tuple(target for target in self.up if is_in_rings(target))
 
-    @property
+    @Common
     def with_memberlist(self) -> tuple[TargetFacts, ...]:
         """The processes that use memberlist, by their page or by a client of theirs."""
-        return self.shared.with_memberlist
+        return tuple(target for target in self.up if runs_memberlist(target))
 
-    @property
+    @Common
     def lonely(self) -> frozenset[str]:
         """The processes that have only their own address as seeds: after a restart each would be isolated."""
-        return self.shared.lonely
+        return frozenset(target.name for target in self.up if joins_only_itself(target))
 
-    @property
+    @Common
     def every_client(self) -> tuple[ClientFacts, ...]:
         """The KV clients of all migrations."""
-        return self.shared.clients
+        return tuple(client for target in self.up for client in target.clients)
 
-    @property
+    @Common
     def every_moving(self) -> tuple[ClientFacts, ...]:
         """The writing clients of all migrations with a key that has not arrived."""
-        return self.shared.moving
+        return kv_clients.under_way(kv_clients.writing(self.every_client))
 
-    @property
+    @Common
     def mixed(self) -> frozenset[str]:
         """The migrations with mixed primaries: a process that restarts follows one of the two stores."""
-        return self.shared.mixed
+        by_name = kv_clients.by_migration(self.every_client)
+        return frozenset(name for name, clients in by_name.items() if is_mixed(clients))
+
+    @Common
+    def every_key(self) -> tuple[KeyFacts, ...]:
+        """The keys that some process of ours uses."""
+        return kv_clients.used(self.now.keys, self.every_client)
+
+    @Common
+    def every_unattended(self) -> Mapping[str, str]:
+        """The unattended keys of all migrations, with their store. Of a shard's part another shard may serve
+        them.
+        """
+        if self.is_part:
+            return {}
+        used = {key.key for key in self.every_key} | {client.key for client in self.every_client}
+        return unattended(self.now, used)
+
+    @Common
+    def universes(self) -> list[tuple[tuple[KeyFacts, ...], Universe]]:
+        """What there is to judge of some keys, counted once for all migrations that have the same."""
+        return []
 
     @property
     def is_part(self) -> bool:
@@ -193,7 +164,7 @@ class Evidence:
         """Keys that some process of ours uses and that a step can harm: those of the migration, and the rings
         of the processes that restart. Further keys in a shared store are not judged.
         """
-        ours = self.shared.keys
+        ours = self.every_key
         if self._migration in ("", STORE):
             return ours
         rings = _rings_beside(self)
@@ -218,15 +189,19 @@ class Evidence:
     @Own
     def universe(self) -> Universe:
         """What there is to judge."""
-        return self.shared.universe(self.keys)
+        for keys, counted in self.universes:
+            if keys == self.keys:
+                return counted
+        counted = universe(self.now, self.keys)
+        self.universes.append((self.keys, counted))
+        return counted
 
     @Own
     def unattended(self) -> Mapping[str, str]:
         """Keys of the migration that are in use in a store and that no target serves or shows, with the
-        store. The rulers, for example, may be in no list of targets. Of a shard's part another shard may
-        serve them.
+        store. The rulers, for example, may be in no list of targets.
         """
-        found = self.shared.unattended
+        found = self.every_unattended
         if self.is_of_all:
             return found
         return {k: store for k, store in found.items() if self.rules.migration_of(k) == self._migration}

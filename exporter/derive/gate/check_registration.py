@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exporter.derive.gate.check_input import Evidence
 from exporter.derive.gate.coverage import FROM_METRICS, METRICS, RESTS_ON, Universe
 from exporter.model.culprits import Culprit, Kind, Looked
+from exporter.model.facts import KeyFacts
 from exporter.model.gate import Check, Covered, Verdict
 
 CheckFunction = Callable[[Evidence], Check]
@@ -35,6 +36,16 @@ class Answer:
     nothing: Culprit | None = None
     remedy: str = ""
     known_by: str = ""
+
+
+def unread(keys: Iterable[KeyFacts]) -> list[Culprit]:
+    """The keys with an unread primary."""
+    return [Culprit(Kind.KEY_UNREAD, key=key.key) for key in keys if not key.source]
+
+
+def no_ring(rings: Collection[object]) -> Culprit | None:
+    """Why nothing of these rings can be judged, `None` where there are some."""
+    return None if rings else Culprit(Kind.NO_RING)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -32,62 +32,35 @@ class Source(enum.StrEnum):
 
 
 METRICS, CONFIG, MEMBERS, PRIMARY, COPIES, TRACKER, STORE = Source
-_RING = (METRICS, CONFIG, PRIMARY)
-_VIEWS = (METRICS, CONFIG, PRIMARY, COPIES)
-_COPY = (METRICS, PRIMARY, COPIES, STORE)
-_GOSSIP = (METRICS, MEMBERS)
-_SETTING = (METRICS, CONFIG)
-_KEPT = (METRICS, CONFIG, COPIES, STORE)
 RESTS_ON: Mapping[str, tuple[Source, ...]] = {
-    "label-set": _SETTING,
-    "labels-agree": _SETTING,
-    "verification-off": _SETTING,
-    "join-members": _SETTING,
-    "join-members-resolve": _SETTING,
-    "rejoin-interval": _SETTING,
-    "gossip-settings-agree": _SETTING,
-    "members-labelled": (METRICS, CONFIG, MEMBERS),
-    "members-unverified": (METRICS, CONFIG, MEMBERS),
-    "gossip-port-quiet": _GOSSIP,
-    "gossip-port-reachable": _GOSSIP,
-    "gossip-one-cluster": _GOSSIP,
-    "gossip-no-strangers": _GOSSIP,
-    "gossip-complete": _GOSSIP,
-    "no-ghosts": _RING,
-    "writers-are-members": _RING,
-    "members-distinct": _RING,
-    "partitions-owned": _RING,
-    "no-foreign-members": (*_RING, MEMBERS),
-    "quorum-margin": _RING,
-    "quorum-kept": _RING,
-    "settings-agree": _SETTING,
-    "members-healthy": _RING,
-    "no-token-conflicts": _VIEWS,
-    "views-agree": _VIEWS,
-    "keys-copied": _COPY,
-    "members-copied": _COPY,
-    "contents-equal": _COPY,
-    "lag": _COPY,
-    "ha-elections-equal": (METRICS, TRACKER, COPIES),
-    "nothing-lost": (METRICS, COPIES),
-    "store-read": _KEPT,
-    "store-idle": _KEPT,
-    "store-has-nothing-of-its-own": _KEPT,
-    "backend-rings-have-both-groups": _RING,
-    "write-rings-have-both-groups": _RING,
-    "new-group-keeps-quorum": _RING,
-    "new-group-active": _RING,
-    "old-read-path-present": _RING,
-    "old-write-path-present": _RING,
-    "one-zone-at-a-time": _RING,
-    "old-ingesters-shipped": _RING,
-    "store-gateways-zone-aware": _RING,
-    "ingesters-zone-aware": _RING,
-    "store-gateways-unregister": _RING,
-    "remote-evaluation-off": _RING,
-    "old-group-left": _RING,
-    "no-long-transitions": _RING,
-}
+    check: sources
+    for sources, checks in {
+        (METRICS, CONFIG): (
+            "label-set", "labels-agree", "verification-off", "join-members", "join-members-resolve",
+            "rejoin-interval", "gossip-settings-agree", "settings-agree"
+        ),
+        (METRICS, CONFIG, MEMBERS): ("members-labelled", "members-unverified"),
+        (METRICS, MEMBERS): (
+            "gossip-port-quiet", "gossip-port-reachable", "gossip-one-cluster", "gossip-no-strangers",
+            "gossip-complete"
+        ),
+        (METRICS, CONFIG, PRIMARY): (
+            "no-ghosts", "writers-are-members", "members-distinct", "partitions-owned", "quorum-margin",
+            "quorum-kept", "members-healthy", "no-long-transitions", "backend-rings-have-both-groups",
+            "write-rings-have-both-groups", "new-group-keeps-quorum", "new-group-active",
+            "old-read-path-present", "old-write-path-present", "one-zone-at-a-time",
+            "old-ingesters-shipped", "store-gateways-zone-aware", "ingesters-zone-aware",
+            "store-gateways-unregister", "remote-evaluation-off", "old-group-left"
+        ),
+        (METRICS, CONFIG, PRIMARY, MEMBERS): ("no-foreign-members",),
+        (METRICS, CONFIG, PRIMARY, COPIES): ("no-token-conflicts", "views-agree"),
+        (METRICS, PRIMARY, COPIES, STORE): ("keys-copied", "members-copied", "contents-equal", "lag"),
+        (METRICS, TRACKER, COPIES): ("ha-elections-equal",),
+        (METRICS, COPIES): ("nothing-lost",),
+        (METRICS, CONFIG, COPIES, STORE): ("store-read", "store-idle", "store-has-nothing-of-its-own"),
+    }.items()
+    for check in checks
+}  # fmt: skip
 """By check id. Checks without a row rest only on the processes' metrics."""
 FROM_METRICS = (METRICS,)
 

@@ -9,6 +9,7 @@ from exporter.derive.gate import soak
 from exporter.derive.gate.causes import explained, together, warned
 from exporter.derive.gate.check_input import Evidence
 from exporter.derive.gate.check_registration import CheckFunction, Results
+from exporter.derive.gate.coverage import COPIES, FROM_METRICS, RESTS_ON
 from exporter.derive.gate.rollback import judge_rollback
 from exporter.derive.gate.step_table import STEPS, Rule
 from exporter.derive.judging_rules import Rules, judged_by
@@ -16,7 +17,7 @@ from exporter.model.facts import Fleet, Snapshot
 from exporter.model.findings import Finding, FindingKind
 from exporter.model.gate import Check, Step, Verdict
 from exporter.model.migration import READ_WRITE, RINGS, STORE, Migration
-from exporter.model.pages import Phase, Product
+from exporter.model.pages import Phase
 
 # Checks that compare two readings: the first one leaves them unknown.
 NEED_TWO_CYCLES = frozenset({"gossip-port-quiet", "store-idle", "store-has-no-clients", "old-group-idle"})
@@ -213,8 +214,7 @@ def _overall(checks: tuple[Check, ...]) -> Verdict:
 
 def nothing_read(migration: str = "") -> Evidence:
     """The checks' input before anything was read."""
-    fleet = Fleet(Phase.UNKNOWN, None, "", Product.UNKNOWN, (), "")
-    return Evidence(Snapshot(at=0.0, started=0.0, cycle=0, fleet=fleet), Rules(), migration)
+    return Evidence(Snapshot(at=0.0, started=0.0, cycle=0, fleet=Fleet()), Rules(), migration)
 
 
 def blank(name: str, migration: str = "") -> Step:
@@ -237,3 +237,19 @@ def place_of(rule: Rule, where: Phase | None) -> str:
     if rule.phase is where:
         return "next"
     return "behind" if rule.phase < where else "ahead"
+
+
+def are_views_needed(snapshot: Snapshot | None) -> bool:
+    """Whether a check of some migration's next step compares views. A migration that has not begun counts
+    only if there is no other: an HA tracker may stay on its store for years. The same is true for a store
+    beside a fleet that has left it: the last step counts where the exporter reads the store.
+    """
+    if snapshot is None or not snapshot.migrations:
+        return False
+    begun = (one for one in snapshot.migrations if one.begun or one is snapshot.leading)
+    return any(_compares(one) for one in begun if one.name != STORE or snapshot.stores)
+
+
+def _compares(migration: Migration) -> bool:
+    checks = (c for step in migration.steps if step.name == migration.next_step for c in step.checks)
+    return any(COPIES in RESTS_ON.get(check.id, FROM_METRICS) for check in checks)

@@ -206,7 +206,7 @@ def _of_clients(plan: Plan, snapshot: Snapshot, migration: Migration) -> Plan:
         spare=spares(snapshot.keys, snapshot.targets, changes),
         runtime_seconds=_period(snapshot.targets, plan.product) if by_runtime else None,
         settle_seconds=settle(snapshot.keys),
-        soak_seconds=_soak(migration),
+        soak_seconds=max((step.soak for step in migration.steps), default=0.0),
         no_runtime_file=fileless,
         elsewhere=_elsewhere(plan, snapshot) if by_runtime else (),
         swept=_swept(plan, snapshot) if by_runtime else (),
@@ -260,14 +260,9 @@ def _is_safe_together(plan: Plan, migration: Migration) -> bool:
     return plan.gate == "open" and not any(found.kind in _SMALL for found in migration.dangers)
 
 
-def _to_fill(changes: Iterable[object]) -> tuple[str, ...]:
-    found = [
-        name
-        for change in changes
-        for name, value in getattr(change, "settings", {}).items()
-        if value in ((), UNFILLED)
-    ]
-    return tuple(dict.fromkeys(found))
+def _to_fill(changes: Iterable[BlockChange]) -> tuple[str, ...]:
+    found = (pair for change in changes for pair in change.settings.items())
+    return tuple(dict.fromkeys(name for name, value in found if value in ((), UNFILLED)))
 
 
 def _is_fileless(targets: Iterable[TargetFacts], product: Product, rings: Iterable[Reached]) -> bool:
@@ -285,10 +280,6 @@ def _period(targets: Iterable[TargetFacts], product: Product) -> float | None:
     switch = SETTINGS[product].runtime
     periods = [t.config.runtime_period for t in targets if t.config and t.config.runtime_period]
     return max(periods, default=switch.period if switch is not None else None)
-
-
-def _soak(migration: Migration) -> float:
-    return max((step.soak for step in migration.steps), default=0.0)
 
 
 def _shortcut(plan: Plan, keys: Iterable[KeyFacts]) -> tuple[Lost, ...] | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from exporter.model.facts import KeyFacts, TargetFacts
 from exporter.model.planning.plan import BlockChange, Spare, Wave
 
-QUORUM, OWNER = "quorum", "owner"
+QUORUM = "quorum"
 BEATS = 2  # heartbeat periods until a process that has just started is judged
 
 

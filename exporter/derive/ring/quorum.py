@@ -20,13 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from exporter.derive.ring.health import IN_TRANSIT
 from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, MemberFacts
 from exporter.model.pages import Product
 from exporter.model.settings import Replication
 
 GroupAndZone = tuple[str, str]
-_IN_TRANSIT = frozenset({State.JOINING, State.LEAVING, State.PENDING})
 
 
 def needed(factor: int, product: Product, *, by_quorum: bool = True) -> int:
@@ -108,4 +108,4 @@ def _takes_part(member: MemberFacts, *, by_quorum: bool) -> bool:
     """Whether a member can be among the owners of a token that is written."""
     if member.tokens == 0 or member.read_only or member.state is State.READ_ONLY:
         return False
-    return by_quorum or member.state not in _IN_TRANSIT
+    return by_quorum or member.state not in IN_TRANSIT

@@ -13,7 +13,7 @@ from exporter.model.facts import KeyFacts, TargetFacts
 from exporter.model.listed import grouped
 from exporter.model.pages import Outcome
 from exporter.products.ha_keys import prefixes_in
-from exporter.products.ring_pages import HA_KEY
+from exporter.products.ring_pages import HA_KEY, TRACKER_PAGE
 
 
 @check(
@@ -27,7 +27,7 @@ def ha_elections_equal(evidence: Evidence) -> Answer:
     found = next((key for key in evidence.keys if key.key == HA_KEY), None)
     apart = _trackers_apart(evidence)
     if found is None:
-        failed = (t.name for t in evidence.up for p in t.pages if _is_failed_tracker(p.name, p.outcome))
+        failed = (target.name for target in evidence.up if target.ended(TRACKER_PAGE, Outcome.FAILED))
         return Answer(
             apart,
             [Culprit(Kind.PROCESS_NOT_RESPONDING, name) for name in failed],
@@ -104,7 +104,3 @@ def _trackers_apart(evidence: Evidence) -> list[Culprit]:
 
 def _tracks(target: TargetFacts) -> bool:
     return any(client.key == HA_KEY for client in target.clients)
-
-
-def _is_failed_tracker(name: str, outcome: Outcome) -> bool:
-    return name == "/distributor/ha_tracker" and outcome is Outcome.FAILED

@@ -122,7 +122,7 @@ def complete(evidence: Evidence) -> Answer:
     if gossip is None:
         return Answer(nothing=NO_MEMBER_LIST)
     having = sum(1 for target in evidence.up if target.gossip is not None)
-    isolated = [t.name for t in evidence.up if having > 1 and _is_isolated(t)]
+    isolated = [t.name for t in evidence.up if having > 1 and t.is_isolated]
     return Answer(
         wrong=[
             *(Culprit(Kind.GOSSIP_ABSENT, name) for name in gossip.absent if name not in isolated),
@@ -140,11 +140,6 @@ def complete(evidence: Evidence) -> Answer:
         ],
         good=Looked(LookedKind.PROCESSES, having),
     )
-
-
-def _is_isolated(target: TargetFacts) -> bool:
-    """Whether a process, not recently started, has only itself in its list, though another may list it."""
-    return target.gossip is not None and target.gossip.isolated and not target.recently_started
 
 
 def _hides(target: TargetFacts) -> bool:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from exporter.derive.gate.check_input import Evidence
-from exporter.derive.gate.check_registration import Answer, CheckFunction, Registered, check
+from exporter.derive.gate.check_registration import (
+    Answer,
+    CheckFunction,
+    Registered,
+    check,
+    no_ring,
+    unread,
+)
 from exporter.derive.gate.checks import gossip, preflight, quorum
 from exporter.derive.gate.checks import rings as keys
-from exporter.derive.gate.checks.ring_members import unread
 from exporter.derive.gate.coverage import uses_memberlist
 from exporter.derive.judging_rules import Rules
 from exporter.derive.ring.health import IN_TRANSIT
@@ -42,12 +48,12 @@ def no_long_transitions(evidence: Evidence) -> Answer:
             for key, member in moving
             if _duration(evidence, member) >= limit
         ],
-        unknown=unread(key for key in evidence.keys if not key.source),
+        unknown=unread(evidence.keys),
         good=(
             Looked(LookedKind.NO_TRANSITION, limit=limit),
             *((Looked(LookedKind.IN_TRANSITION, culprits=listed),) if listed else ()),
         ),
-        nothing=None if evidence.keys else Culprit(Kind.NO_RING),
+        nothing=no_ring(evidence.keys),
     )
 
 
@@ -75,8 +81,8 @@ def _if_any(of: Registered) -> CheckFunction:
 
     @of.variant
     def look(evidence: Evidence) -> Answer:
-        unread = preflight.without_member_list(evidence)
-        if evidence.gossip is not None or uses_memberlist(evidence.clients) or unread or not evidence.up:
+        hidden = preflight.without_member_list(evidence)
+        if evidence.gossip is not None or uses_memberlist(evidence.clients) or hidden or not evidence.up:
             return of.function(evidence)
         return Answer(good=Looked(LookedKind.NO_MEMBERLIST))
 

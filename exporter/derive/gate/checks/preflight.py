@@ -6,7 +6,7 @@ import re
 
 from exporter.derive.gate.cause_advice import ADVICE
 from exporter.derive.gate.check_input import Evidence
-from exporter.derive.gate.check_registration import Answer, check
+from exporter.derive.gate.check_registration import Answer, check, no_ring
 from exporter.derive.gate.coverage import uses_memberlist
 from exporter.derive.kv_clients import runs_tracker
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
@@ -17,7 +17,6 @@ from exporter.products.component_names import is_tracker
 from exporter.products.ring_pages import HA_KEY
 
 DOC = "docs/ring.md"
-CONFIGURED = "Let the exporter read /config of every process: the setting is there."
 MIMIR_HA = (2, 17)
 CORTEX_HA = (1, 21)
 UNKNOWN_CONNECTIONS = "unknown_connections_total"
@@ -52,11 +51,8 @@ def version_supports(evidence: Evidence) -> Answer:
         elif version < needed:
             wrong.append(Culprit(Kind.VERSION_OLD, target.name, what=f"{product.value} {target.version}"))
     versions = tuple(sorted({f"{t.product.value} {t.version}" for t in evidence.up}))
-    return Answer(wrong, unknown, Looked(LookedKind.VERSIONS, names=versions), _nothing_to_judge(evidence))
-
-
-def _nothing_to_judge(evidence: Evidence) -> Culprit | None:
-    return None if evidence.up else Culprit(Kind.NO_ANSWER)
+    nothing = None if evidence.up else Culprit(Kind.NO_ANSWER)
+    return Answer(wrong, unknown, Looked(LookedKind.VERSIONS, names=versions), nothing)
 
 
 def _trackers(target: TargetFacts) -> list[ClientFacts]:
@@ -167,7 +163,7 @@ def no_orphaned_members(evidence: Evidence) -> Answer:
             ),
         ],
         good=Looked(LookedKind.NONE),
-        nothing=None if evidence.keys else Culprit(Kind.NO_RING),
+        nothing=no_ring(evidence.keys),
     )
 
 

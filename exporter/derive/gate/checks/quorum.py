@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from exporter.derive.gate.check_input import Evidence
-from exporter.derive.gate.check_registration import Answer, check
+from exporter.derive.gate.check_registration import Answer, check, no_ring
 from exporter.derive.gate.checks.rings import lacking
 from exporter.derive.ring.agreed_settings import disagreement
 from exporter.derive.ring.quorum import spare
@@ -62,7 +62,7 @@ def quorum_kept(evidence: Evidence) -> Answer:
             *_without_tokens(evidence.keys),
         ],
         good=Looked(LookedKind.QUORUM),
-        nothing=_nothing(evidence),
+        nothing=no_ring(evidence.keys),
     )
 
 
@@ -87,7 +87,7 @@ def settings_agree(evidence: Evidence) -> Answer:
             *_parted(evidence),
         ],
         good=Looked(LookedKind.RINGS, len(evidence.keys)),
-        nothing=_nothing(evidence),
+        nothing=no_ring(evidence.keys),
     )
 
 
@@ -111,14 +111,9 @@ def _by_quorum(evidence: Evidence) -> list[KeyFacts]:
     return [key for key in evidence.keys if key.writes_by == "quorum"]
 
 
-def _nothing(evidence: Evidence) -> Culprit | None:
-    return None if evidence.keys else Culprit(Kind.NO_RING)
-
-
 def _margin(evidence: Evidence, wrong: list[Culprit], unknown: list[Culprit], good: Looked) -> Answer:
-    return Answer(
-        wrong, unknown, good if _by_quorum(evidence) else Looked(LookedKind.NO_QUORUM), _nothing(evidence)
-    )
+    good = good if _by_quorum(evidence) else Looked(LookedKind.NO_QUORUM)
+    return Answer(wrong, unknown, good, no_ring(evidence.keys))
 
 
 def _good(evidence: Evidence) -> Looked:

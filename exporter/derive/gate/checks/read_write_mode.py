@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from exporter.derive.gate.check_input import Evidence
-from exporter.derive.gate.check_registration import Answer, check
+from exporter.derive.gate.check_registration import Answer, check, no_ring, unread
 from exporter.derive.ring.quorum import margin, spare
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import State
@@ -89,7 +89,7 @@ def _both(evidence: Evidence, remedy: str, *, write: bool) -> Answer:
         if _old_members(key, evidence) and not _active(key, evidence.rules.leaving)
     ]
     return Answer(
-        wrong, _unread(evidence, rings), Looked(LookedKind.RINGS, len(rings)), _nothing(rings), remedy=helps
+        wrong, _unread(evidence, rings), Looked(LookedKind.RINGS, len(rings)), no_ring(rings), remedy=helps
     )
 
 
@@ -140,7 +140,7 @@ def old_group_present(evidence: Evidence) -> Answer:
         else (),
         unknown=_unread(evidence, rings),
         good=Looked(LookedKind.OLD_GROUP_IN, names=having),
-        nothing=_nothing(rings) or (Culprit(Kind.NO_OLD_GROUP_HERE) if none else None),
+        nothing=no_ring(rings) or (Culprit(Kind.NO_OLD_GROUP_HERE) if none else None),
     )
 
 
@@ -173,7 +173,7 @@ def new_group_keeps_quorum(evidence: Evidence) -> Answer:
                 limit=factor,
             )
             wrong.append(short)
-    return Answer(wrong, unknown, Looked(LookedKind.RINGS, len(rings)), _nothing(_rings(evidence)))
+    return Answer(wrong, unknown, Looked(LookedKind.RINGS, len(rings)), no_ring(_rings(evidence)))
 
 
 @check(
@@ -188,7 +188,7 @@ def new_group_active(evidence: Evidence) -> Answer:
     rings = _rings(evidence)
     wrong, helps = _lacking(rings if _grouped(evidence) else [], evidence, KEEP_OLD)
     return Answer(
-        wrong, _unread(evidence, rings), Looked(LookedKind.RINGS, len(rings)), _nothing(rings), remedy=helps
+        wrong, _unread(evidence, rings), Looked(LookedKind.RINGS, len(rings)), no_ring(rings), remedy=helps
     )
 
 
@@ -206,25 +206,16 @@ def old_group_left(evidence: Evidence) -> Answer:
     """
     left = [(key, _old_members(key, evidence)) for key in (*_rings(evidence), *_unserved(evidence))]
     unknown = _unread(evidence, _rings(evidence))
-    for key in evidence.keys:
-        if key.kind == "partition":
-            left.append(
-                (
-                    key,
-                    [name for name in key.owners if evidence.rules.group_of(name) == evidence.rules.leaving],
-                )
-            )
-            unknown += [] if key.source else [Culprit(Kind.KEY_UNREAD, key=key.key)]
-            unknown += [
-                Culprit(Kind.GROUP_UNKNOWN, key=key.key, member=name)
-                for name in key.owners
-                if not evidence.rules.group_of(name)
-            ]
+    for key in (key for key in evidence.keys if key.kind == "partition"):
+        owners = {name: evidence.rules.group_of(name) for name in key.owners}
+        left.append((key, [name for name, group in owners.items() if group == evidence.rules.leaving]))
+        unknown += unread([key])
+        unknown += [Culprit(Kind.GROUP_UNKNOWN, key=key.key, member=n) for n, g in owners.items() if not g]
     return Answer(
         wrong=[Culprit(Kind.GROUP_LEFT, key=key.key, names=tuple(names)) for key, names in left if names],
         unknown=unknown,
         good=Looked(LookedKind.NONE),
-        nothing=_nothing(_rings(evidence)),
+        nothing=no_ring(_rings(evidence)),
     )
 
 
@@ -303,15 +294,10 @@ def _grouped(evidence: Evidence) -> bool:
     return any(member.group for key in evidence.keys for member in key.members)
 
 
-def _nothing(rings: list[KeyFacts]) -> Culprit | None:
-    return None if rings else Culprit(Kind.NO_RING)
-
-
 def _unread(evidence: Evidence, rings: list[KeyFacts]) -> list[Culprit]:
     if not rings:
         return []
-    unread = [Culprit(Kind.KEY_UNREAD, key=key.key) for key in rings if not key.source]
     if not _grouped(evidence):
-        return [Culprit(Kind.NO_GROUPS), *unread]
+        return [Culprit(Kind.NO_GROUPS), *unread(rings)]
     members = ((key, member) for key in rings for member in key.members if not member.group)
-    return [*(Culprit(Kind.GROUP_UNKNOWN, key=key.key, member=m.id) for key, m in members), *unread]
+    return [*(Culprit(Kind.GROUP_UNKNOWN, key=key.key, member=m.id) for key, m in members), *unread(rings)]

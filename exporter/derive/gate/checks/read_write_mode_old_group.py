@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable
 
 from exporter.derive.gate.check_input import Evidence
-from exporter.derive.gate.check_registration import Answer, check
+from exporter.derive.gate.check_registration import Answer, check, no_ring, unread
 from exporter.derive.gate.checks.read_write_mode import DOC, GROUPED, idle
 from exporter.derive.gate.checks.read_write_mode_prerequisites import in_ring
-from exporter.derive.gate.checks.ring_members import unread
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import State
 from exporter.model.facts import KeyFacts, TargetFacts
@@ -26,13 +25,13 @@ def _present(evidence: Evidence, *, write: bool) -> Answer:
     old = evidence.rules.leaving
     rings = [key for key in evidence.keys if key.kind == "ring" and (key.ring in WRITE_RINGS) == write]
     having = tuple(key.ring for key in rings if any(member.group == old for member in key.members))
-    lacking = unread(key for key in rings if not key.source)
+    lacking = unread(rings)
     missing = bool(rings) and not having and not lacking and not evidence.is_part
     return Answer(
         wrong=[Culprit(Kind.GROUP_MISSING, what=old)] if missing else (),
         unknown=() if having else lacking,
         good=Looked(LookedKind.OLD_GROUP_IN, names=having),
-        nothing=None if rings else Culprit(Kind.NO_RING),
+        nothing=no_ring(rings),
     )
 
 
@@ -117,10 +116,7 @@ def one_zone_at_a_time(evidence: Evidence) -> Answer:
     """At most one zone lacks ingesters at a time: else writes would lose their quorum."""
     rings = [key for key in evidence.keys if key.ring == INGESTERS]
     wrong = [culprit for key in rings for culprit in _leaving(key, evidence.rules.leaving)]
-    lacking = unread(key for key in rings if not key.source)
-    return Answer(
-        wrong, lacking, Looked(LookedKind.RINGS, len(rings)), None if rings else Culprit(Kind.NO_RING)
-    )
+    return Answer(wrong, unread(rings), Looked(LookedKind.RINGS, len(rings)), no_ring(rings))
 
 
 def _leaving(key: KeyFacts, old: str) -> Iterable[Culprit]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from exporter.derive.gate.check_input import Evidence
-from exporter.derive.gate.check_registration import Answer, check
+from exporter.derive.gate.check_registration import Answer, check, no_ring, unread
 from exporter.derive.ring.partitions import vanished_owners, without_owner
 from exporter.derive.ring.writers import sharing, without_member
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
@@ -24,25 +24,20 @@ def _rings(evidence: Evidence) -> list[tuple[KeyFacts, WriterFacts]]:
     return [(key, key.writers) for key in evidence.keys if key.writers is not None]
 
 
-def unread(keys: Iterable[KeyFacts]) -> list[Culprit]:
-    """The keys, each as a culprit that was not read."""
+def _named(keys: Iterable[KeyFacts]) -> list[Culprit]:
     return [Culprit(Kind.KEY_UNREAD, key=key.key) for key in keys]
 
 
 def _unread(evidence: Evidence) -> list[Culprit]:
     """The rings that were not read, and the processes with unread clients."""
     return [
-        *unread(key for key in evidence.keys if key.kind == "ring" and key.writers is None),
+        *_named(key for key in evidence.keys if key.kind == "ring" and key.writers is None),
         *(
             Culprit(Kind.UNREAD, t.name, what="clients")
             for t in evidence.up
-            if any(_failed(p.name, p.outcome) for p in t.pages)
+            if t.ended("/metrics", Outcome.FAILED)
         ),
     ]
-
-
-def _failed(page: str, outcome: Outcome) -> bool:
-    return page == "/metrics" and outcome is Outcome.FAILED
 
 
 @check(
@@ -68,16 +63,8 @@ def writers_are_members(evidence: Evidence) -> Answer:
         if facts.untold:
             unknown.append(Culprit(Kind.WRITERS_UNTOLD, key=key.key, names=facts.untold))
     count = sum(facts.count for _, facts in _rings(evidence))
-    return Answer(
-        wrong,
-        unknown,
-        Looked(LookedKind.RING_WRITERS, count, len(_rings(evidence))),
-        _nothing(_rings(evidence)),
-    )
-
-
-def _nothing(rings: Collection[object]) -> Culprit | None:
-    return None if rings else Culprit(Kind.NO_RING)
+    good = Looked(LookedKind.RING_WRITERS, count, len(_rings(evidence)))
+    return Answer(wrong, unknown, good, no_ring(_rings(evidence)))
 
 
 @check(
@@ -98,7 +85,7 @@ def members_distinct(evidence: Evidence) -> Answer:
         ],
         unknown=_unread(evidence),
         good=Looked(LookedKind.MEMBERS, sum(len(key.members) for key, _ in _rings(evidence))),
-        nothing=_nothing(_rings(evidence)),
+        nothing=no_ring(_rings(evidence)),
     )
 
 
@@ -125,7 +112,7 @@ def partitions_owned(evidence: Evidence) -> Answer:
     return Answer(
         wrong=[culprit for key in rings for culprit in (*without_owner(key), *vanished_owners(key))],
         unknown=[
-            *unread(key for key in rings if not key.source),
+            *unread(rings),
             *(
                 Culprit(Kind.PARTITION_OWNERS_UNREAD, key=key.key)
                 for key in rings
@@ -153,7 +140,7 @@ def no_foreign_members(evidence: Evidence) -> Answer:
             for key in evidence.keys
             if key.foreign
         ],
-        unknown=unread(key for key in evidence.keys if key.kind == "ring" and key.foreign is None),
+        unknown=_named(key for key in evidence.keys if key.kind == "ring" and key.foreign is None),
         good=Looked(LookedKind.RINGS, len(rings)),
-        nothing=_nothing(rings),
+        nothing=no_ring(rings),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from exporter.derive.gate.cause_advice import ADVICE
 from exporter.derive.gate.check_input import Evidence
-from exporter.derive.gate.check_registration import Answer, check
+from exporter.derive.gate.check_registration import Answer, check, no_ring, unread
 from exporter.derive.identity.key_product import label
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
 from exporter.model.entry import PartitionState, State
@@ -314,7 +314,7 @@ def members_healthy(evidence: Evidence) -> Answer:
         good=Looked(
             LookedKind.RING_MEMBERS, sum(len(key.members) for key in evidence.keys), len(evidence.keys)
         ),
-        nothing=None if evidence.keys else Culprit(Kind.NO_RING),
+        nothing=no_ring(evidence.keys),
     )
 
 
@@ -330,7 +330,7 @@ def _out_of_use(key: KeyFacts) -> Iterator[Culprit]:
 def _unjudged(evidence: Evidence) -> list[Culprit]:
     """The rings and members with unknown health."""
     return [
-        *(Culprit(Kind.KEY_UNREAD, key=key.key) for key in evidence.keys if not key.source),
+        *unread(evidence.keys),
         *lacking(evidence.keys),
         *(
             Culprit(

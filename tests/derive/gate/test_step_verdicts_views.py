@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from exporter.derive.gate.views_needed import are_views_needed
+from exporter.derive.gate.step_verdicts import are_views_needed
 from exporter.model.pages import KVClient
 from tests.derive.build import CLIENTS, Fleet, Process, client, migration_of
 
