@@ -13,27 +13,22 @@ from exporter.derive.gossip.label_rollout import attributed
 from exporter.derive.gossip.membership import judge_gossip, with_times
 from exporter.derive.gossip.unknown_members import excused
 from exporter.derive.identity.key_names import names_of
-from exporter.derive.identity.member_processes import Identity, gossipers, identities, owners
+from exporter.derive.identity.member_processes import Identity, gossipers, identities, missed, owners
 from exporter.derive.identity.process_starts import still_there
 from exporter.derive.judging_rules import Rules
 from exporter.derive.key_judgement import CycleContext, is_partitioned, judge_keys
 from exporter.derive.migration.events import events
-from exporter.derive.migration.findings import notes, with_findings
-from exporter.derive.migration.fleet_summary import JudgedFleet, judge_fleet
-from exporter.derive.migration.migrations import migrations_of
+from exporter.derive.migration.fleet_summary import usual_product, versions_of, with_migrations
 from exporter.derive.migration.phase_since import dated
-from exporter.derive.migration.risks import with_dangers
 from exporter.derive.previous_cycle import History, RingHistory, Watched, remember
-from exporter.derive.process_judgement import fleet_skew, judge_targets, missed, usual_product
+from exporter.derive.process_judgement import judge_targets
 from exporter.derive.ring.partitions import with_owners
 from exporter.derive.ring.writers import with_writers
-from exporter.derive.shard import Judged, apart, part_of
+from exporter.derive.shard import with_part
 from exporter.derive.store.external_store import Around, Earlier, judge_stores
-from exporter.derive.store.store_choice import Places, places_of
-from exporter.model.facts import KeyFacts, Snapshot, TargetFacts
-from exporter.model.migration import Migration, leading
+from exporter.derive.store.store_choice import places_of
+from exporter.model.facts import Fleet, KeyFacts, Snapshot, TargetFacts
 from exporter.model.pages import Product
-from exporter.model.stores import StoreFacts
 
 Words = Callable[[Snapshot], Snapshot]
 
@@ -58,38 +53,33 @@ def conclude(cycle: Cycle, old: History, rules: Rules, words: Words = unworded) 
         gossip = excused(gossip, targets, {**ids, **old.identities})
     signs = signs_of(cycle, targets, ids.values(), product, rules)
     gossip, keys = with_foreign(gossip, keys, targets, ids.values(), signs)
-    judged = Judged(targets, keys, gossip, tuple(ids.values()), cycle.started, cycle.at)
-    part = part_of(cycle.share, judged, rules) if cycle.share is not None else None
-    keys, gossip = apart(keys, gossip) if part is not None else (keys, gossip)
     places = places_of(targets, cycle.stores, old.places)
-    stores = _judge_stores(cycle, old, targets, places)
-    fleet = JudgedFleet(targets, keys, gossip, stores, cycle.unsure, part)
-    migrations = with_findings(migrations_of(fleet, before, rules, cycle.at), fleet, cycle.at)
-    migrations = with_dangers(migrations, fleet, cycle.at)
-    snapshot = _snapshot(cycle, fleet, migrations, {**old.identities, **ids}, places)
-    snapshot = with_steps(snapshot, before, rules)
+    earlier = Earlier({s.title: s for s in before.stores} if before else {}, old.indexes, old.stores)
+    around = Around(cycle.at, cycle.observed, targets, cycle.names.ha, cycle.skew)
+    stores = judge_stores(cycle.stores, places, earlier, around)
+    snapshot = replace(
+        _taken_over(cycle),
+        fleet=Fleet(product=product, versions=versions_of(targets)),
+        targets=targets,
+        keys=keys,
+        gossip=gossip,
+        stores=stores,
+        named_stores=() if stores else places.named(),
+        rejections=attributed(cycle.rejections, {**old.identities, **ids}.values()),
+    )
+    snapshot = with_part(snapshot, cycle.share, ids.values(), rules) if cycle.share is not None else snapshot
+    snapshot = with_steps(with_migrations(snapshot, before, rules), before, rules)
     snapshot = words(replace(snapshot, events=events(before, snapshot, rules.max_events)))
     return snapshot, remember(cycle, replace(old, rings=rings, places=places.lasting), snapshot, ids)
 
 
-def _snapshot(
-    cycle: Cycle,
-    fleet: JudgedFleet,
-    migrations: tuple[Migration, ...],
-    identities: Mapping[str, Identity],
-    places: Places,
-) -> Snapshot:
+def _taken_over(cycle: Cycle) -> Snapshot:
+    """A snapshot with what needs no judgement."""
     return Snapshot(
         at=cycle.at,
         started=cycle.started,
         cycle=cycle.number,
-        fleet=judge_fleet(fleet, leading(migrations), notes(fleet, cycle.at)),
-        targets=fleet.targets,
-        keys=fleet.keys,
-        gossip=fleet.gossip,
-        stores=fleet.stores,
-        named_stores=() if fleet.stores else places.named(),
-        rejections=attributed(cycle.rejections, identities.values()),
+        fleet=Fleet(),
         probes=cycle.probes,
         discovered=cycle.discovered,
         unsure=cycle.unsure.fail,
@@ -97,8 +87,6 @@ def _snapshot(
         fetches=cycle.fetches,
         sweep_seconds=cycle.sweep_seconds,
         resolved=cycle.resolved,
-        part=fleet.part,
-        migrations=migrations,
         ticked=cycle.ticked,
     )
 
@@ -139,11 +127,3 @@ def _judge_keys(
     keys, rings = judge_keys(reads, history.rings, world)
     keys = with_writers(keys, targets, ids.values(), history.snapshot)
     return with_owners(keys, targets, ids.values()), rings
-
-
-def _judge_stores(
-    cycle: Cycle, history: History, targets: tuple[TargetFacts, ...], places: Places
-) -> tuple[StoreFacts, ...]:
-    before = {store.title: store for store in history.snapshot.stores} if history.snapshot else {}
-    around = Around(cycle.at, cycle.observed, targets, cycle.names.ha, fleet_skew(cycle.observed))
-    return judge_stores(cycle.stores, places, Earlier(before, history.indexes, history.stores), around)

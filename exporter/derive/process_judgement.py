@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from statistics import median_high
@@ -13,7 +13,7 @@ from typing import Any
 from exporter.derive import ha_election_rates, kv_clients
 from exporter.derive.gossip.membership import gossip_of
 from exporter.derive.identity.key_names import Names
-from exporter.derive.identity.member_processes import Identity
+from exporter.derive.identity.member_processes import GOOD_FOR, Identity
 from exporter.derive.identity.process_starts import away, is_recently_started, starts_of
 from exporter.derive.identity.wrong_targets import why_none
 from exporter.derive.judging_rules import Rules
@@ -36,8 +36,6 @@ from exporter.products.registry import outside_requests
 TRAFFIC = "traffic"
 QUERIES = "query_frontend_queries"  # as decode.metrics calls it
 NO_NAMES = Names()
-GOOD_FOR = 2  # cycles after the one in which it was read that evidence is good for
-GOOD_SECONDS = 120.0  # and never longer: soon after it the rings have the member as unhealthy
 
 
 def judge_targets(
@@ -67,12 +65,13 @@ def judge_target(
     """
     pages = _facts_of(*pages_of(observed), *_copies(observed))
     missed = _missed(pages, before)
-    always = _always(observed, before) | {"pages": pages}
-    if observed.answers and identity is not None:
+    identity = identity if observed.answers else None
+    always = _always(observed, identity, before, rules) | {"pages": pages}
+    if identity is None:
+        facts = _not_answering(observed, before or _NEVER_READ, always)
+    else:
         always["pages"] = (*pages, *_facts_of(*observed.earlier))
         facts = _answering(observed, identity, before, (rules, names), always)
-    else:
-        facts = _not_answering(observed, before, rules, always)
     why, elections = why_none(facts), ha_election_rates.counted(facts, before)
     if facts.up and not (why or elections or missed):
         return facts  # nearly always: a copy of each process in each cycle is not free
@@ -80,16 +79,21 @@ def judge_target(
     return replace(facts, why_none=why, elections=elections, missed=missed, complete_at=complete_at)
 
 
-def _always(observed: Observation, before: TargetFacts | None) -> dict[str, Any]:
-    """The fields that do not depend on its answers: its name, its starts. Its rings and the beginning of its
-    phase stand as they were until the keys are judged.
+def _always(
+    observed: Observation, identity: Identity | None, before: TargetFacts | None, rules: Rules
+) -> dict[str, Any]:
+    """The fields of each process, whether it answers or not: its name, its starts, its deployment mode (one
+    that does not answer keeps it). Its rings and the beginning of its phase stand as they were until the keys
+    are judged.
     """
     skew = skew_of(observed)
     start_time = observed.metrics.value.start_time if observed.metrics.value else None
     at = start_time - skew if start_time is not None and skew is not None else None
     starts, restarts = starts_of(start_time, at, before, observed.metrics.asked_at)
+    names = (observed.target.name, *sorted(identity.names if identity is not None else ()))
     return {
         "name": observed.target.name,
+        "group": before.group if identity is None and before is not None else rules.group_of(*names),
         "url": observed.target.url,
         "source": observed.target.source,
         "starts": starts,
@@ -98,19 +102,19 @@ def _always(observed: Observation, before: TargetFacts | None) -> dict[str, Any]
     } | ({"rings": before.rings, "phase_since": before.phase_since} if before else {})
 
 
-def _not_answering(
-    observed: Observation, before: TargetFacts | None, rules: Rules, always: Mapping[str, Any]
-) -> TargetFacts:
+def _not_answering(observed: Observation, before: TargetFacts, always: Mapping[str, Any]) -> TargetFacts:
     return TargetFacts(
-        component=observed.target.component or (before.component if before else ""),
+        component=observed.target.component or before.component,
         up=False,
-        group=before.group if before else rules.group_of(observed.target.name),
-        product=before.product if before else Product.UNKNOWN,
-        version=before.version if before else "",
-        seen_at=before.seen_at if before else None,
-        member=before.member if before else "",
+        product=before.product,
+        version=before.version,
+        seen_at=before.seen_at,
+        member=before.member,
         **always,
     )
+
+
+_NEVER_READ = TargetFacts("", "", "", up=False)
 
 
 def _missed(pages: tuple[PageFacts, ...], before: TargetFacts | None) -> int:
@@ -133,24 +137,6 @@ def _complete_at(before: TargetFacts | None) -> float | None:
     return None if before is None else before.complete_at if before.missed else before.seen_at
 
 
-def stands_in(target: TargetFacts, at: float) -> bool:
-    """Whether the last reading of a process replaces what was missed of it now."""
-    complete_at = target.complete_at
-    return 0 < target.missed <= GOOD_FOR and complete_at is not None and at - complete_at <= GOOD_SECONDS
-
-
-def missed(
-    targets: Iterable[TargetFacts], ids: Collection[str], earlier: Mapping[str, Identity], at: float
-) -> Iterator[Identity]:
-    """The processes that were missed, as they were when they responded: they keep their members. `ids` are
-    the names of those that responded, `earlier` are the identities of earlier cycles.
-    """
-    for target in targets:
-        identity = earlier.get(target.name)
-        if identity is not None and target.name not in ids and stands_in(target, at):
-            yield identity
-
-
 def _facts_of(*pages: Page[object]) -> tuple[PageFacts, ...]:
     return tuple(_fact(page.name, page.outcome, page.reason, page.detail) for page in pages)
 
@@ -167,36 +153,37 @@ def _answering(
     how: tuple[Rules, Names],
     always: Mapping[str, Any],
 ) -> TargetFacts:
-    metrics, config, rules = observed.metrics.value, observed.config.value, how[0]
+    metrics, config = observed.metrics.value, observed.config.value
     product, component = product_of(observed, before), component_of(observed, before)
+    version, products = version_of(observed, before), _products(observed, product, before)
     started = metrics.start_time if metrics else (before.started if before else None)
-    shown = kv_clients.clients_of(observed, product, before)
-    in_memory = kv_clients.in_memory(metrics, product) if metrics else frozenset()
-    clients = tuple([_stored(client, config, *how) for client in shown])
-    group = rules.group_of(observed.target.name, *sorted(identity.names))
-    values = {key: page.value for key, page in observed.gossip.values.items() if page.value is not None}
     clock, skews = clock_of(observed), list(_skews(_telling(observed)))
+    apart = _clocks_apart(observed, skews)
+    further = _runtime(observed, before) | _counted(metrics, before, observed, (component, product))
+    values = {key: page.value for key, page in observed.gossip.values.items() if page.value is not None}
+    in_memory = kv_clients.in_memory(metrics, product) if metrics else frozenset()
+    shown = kv_clients.clients_of(observed, product, before)
+    clients = tuple([_stored(client, config, *how) for client in shown])
     return TargetFacts(
         component=component,
         up=True,
         product=product,
-        products=_products(observed, product, before),
-        version=version_of(observed, before),
-        group=group,
-        phase=kv_clients.earliest(client.phase for client in kv_clients.writing(clients)),
+        products=products,
+        version=version,
         skew=skews[0] if skews else None,
-        clocks_apart=_clocks_apart(observed, skews),
+        clocks_apart=apart,
         started=started,
-        recently_started=is_recently_started(clock, started, period_of(clients, config)),
         clients=clients,
         in_memory=in_memory,
+        phase=kv_clients.earliest(client.phase for client in kv_clients.writing(clients)),
+        recently_started=is_recently_started(clock, started, period_of(clients, config)),
         gossip=gossip_of(observed, identity, values, clock),
         gossip_members=metrics.gossip_members if metrics else None,
         config=config,
         seen_at=observed.metrics.asked_at,
         member=identity.member or (before.member if before else ""),
         listed=observed.target.listed,
-        **(_runtime(observed, before) | _counted(metrics, before, observed, (component, product))),  # type: ignore[arg-type] # the fields' names
+        **further,  # type: ignore[arg-type] # the fields' names
         **always,
     )
 
@@ -346,13 +333,6 @@ def _products(observed: Observation, product: Product, before: TargetFacts | Non
 def _runs_on(observed: Observation, before: TargetFacts | None) -> bool:
     started = observed.metrics.value.start_time if observed.metrics.value else None
     return before is not None and started is not None and started == before.started
-
-
-def usual_product(targets: Iterable[TargetFacts]) -> Product:
-    """The product of most processes."""
-    counted = Counter(target.product for target in targets if target.product is not Product.UNKNOWN)
-    usual = counted.most_common(1)
-    return usual[0][0] if usual else Product.UNKNOWN
 
 
 def with_usual_product(targets: tuple[TargetFacts, ...]) -> tuple[TargetFacts, ...]:

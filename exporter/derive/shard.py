@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 
 from exporter.derive.gate.soak import LEAST_LOOKS
@@ -17,7 +17,7 @@ from exporter.derive.gossip.unknown_members import OwnMembers, is_expected
 from exporter.derive.identity.member_processes import ALIVE, Identity, census_of
 from exporter.derive.judging_rules import Rules, written
 from exporter.derive.kv_clients import used
-from exporter.model.facts import GossipFacts, KeyFacts, TargetFacts
+from exporter.model.facts import GossipFacts, KeyFacts, Snapshot, TargetFacts
 from exporter.model.shard import ClientKind, Part, Share
 from exporter.products.ring_pages import HA_KEY
 
@@ -25,23 +25,19 @@ MAX_DIGESTS = 10  # of one key's views; more would only show that they differ
 _HEX_DIGITS = 12  # of a fingerprint: 48 bits, which a sample's value represents exactly
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """What the judgement found before anything is taken out of it."""
-
-    targets: tuple[TargetFacts, ...]
-    keys: tuple[KeyFacts, ...]
-    gossip: GossipFacts | None
-    identities: tuple[Identity, ...]
-    started: float
-    at: float
+def with_part(snapshot: Snapshot, share: Share, identities: Iterable[Identity], rules: Rules) -> Snapshot:
+    """A shard's snapshot: with its part, and without what a part of the processes cannot show."""
+    gossip = snapshot.gossip
+    if gossip is not None:
+        gossip = replace(gossip, unknown=(), absent=(), orphaned=())
+    keys = tuple(_without_orphaned(key) for key in snapshot.keys)
+    return replace(snapshot, part=_part(snapshot, share, identities, rules), keys=keys, gossip=gossip)
 
 
-def part_of(share: Share, judged: Judged, rules: Rules) -> Part:
-    """A shard's part of the judgement."""
+def _part(judged: Snapshot, share: Share, identities: Iterable[Identity], rules: Rules) -> Part:
     having = {t.name: t for t in judged.targets if t.gossip is not None}
     ours = used(judged.keys, (client for t in judged.targets if t.up for client in t.clients))
-    strange, own = _members(having.values(), judged, rules)
+    strange, own = _members(having.values(), judged.gossip, OwnMembers.of(identities), rules)
     return Part(
         share=share,
         interval=rules.interval,
@@ -58,15 +54,6 @@ def part_of(share: Share, judged: Judged, rules: Rules) -> Part:
         views=_views(ours, judged.started),
         linked=not having or not share.common.isdisjoint(having),
     )
-
-
-def apart(
-    keys: tuple[KeyFacts, ...], gossip: GossipFacts | None
-) -> tuple[tuple[KeyFacts, ...], GossipFacts | None]:
-    """Take out of the judgement what a part of the processes cannot show."""
-    if gossip is not None:
-        gossip = replace(gossip, unknown=(), absent=(), orphaned=())
-    return tuple(_without_orphaned(key) for key in keys), gossip
 
 
 def _without_orphaned(key: KeyFacts) -> KeyFacts:
@@ -87,7 +74,7 @@ def _clients(targets: Iterable[TargetFacts], share: Share) -> Mapping[ClientKind
 
 
 def _members(
-    having: Iterable[TargetFacts], judged: Judged, rules: Rules
+    having: Iterable[TargetFacts], judged: GossipFacts | None, ours: OwnMembers, rules: Rules
 ) -> tuple[Mapping[str, bool], Mapping[str, bool]]:
     """The current gossip members that are none of ours, by whether they are expected, and those that are
     ours, by whether their label was read. Excused members count as ours: a process of ours does not respond,
@@ -97,8 +84,7 @@ def _members(
     lists = {id(gossip.members): gossip.members for gossip in gossips}
     alive = sorted({name for members in lists.values() for name in census_of(members).alive})
     labelled = {gossip.own_member for gossip in gossips if gossip.label is not None}
-    unknown = {member.name for member in judged.gossip.unknown} if judged.gossip else set()
-    ours = OwnMembers.of(judged.identities)
+    unknown = {member.name for member in judged.unknown} if judged else set()
     here = {m.name for members in lists.values() for m in members if m.state in ALIVE and ours.has(m)}
     strange: dict[str, bool] = {}
     own: dict[str, bool] = {}

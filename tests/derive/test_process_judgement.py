@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from exporter.derive.gate.step_verdicts import nothing_read
 from exporter.derive.identity.key_names import Names
 from exporter.derive.identity.member_processes import identities
 from exporter.derive.judging_rules import Rules
-from exporter.derive.migration.fleet_summary import JudgedFleet
 from exporter.derive.migration.migrations import migrations_of
 from exporter.derive.process_judgement import clock_of, judge_target, product_of
 from exporter.model.facts import TargetFacts
@@ -86,7 +86,7 @@ def test_a_process_whose_metrics_fail_is_up_in_an_unknown_phase() -> None:
     seen = Process(1, pages={INGESTER: ring([member("m-1")])}, lost=frozenset({"metrics"})).read(NOW)
     found = judge(seen, judge(Process(1).read(NOW - 15)))
     assert (found.up, found.phase, found.clients) == (True, Phase.UNKNOWN, ())
-    rings = leading(migrations_of(JudgedFleet((found,)), None, Rules(), NOW))
+    rings = leading(migrations_of(replace(nothing_read().now, at=NOW, targets=(found,)), None, Rules()))
     assert (rings.phase, rings.uniform) == (Phase.UNKNOWN, None)
 
 
@@ -198,7 +198,7 @@ def test_the_fleet_is_as_far_as_its_last_client(
 ) -> None:
     found = [judge(Process(n + 1, clients=(KINDS[p],)).read(NOW)) for n, p in enumerate(phases)]
     found += [] if whole else [judge(Process(9, up=False).read(NOW))]
-    rings = leading(migrations_of(JudgedFleet(tuple(found)), None, Rules(), NOW))
+    rings = leading(migrations_of(replace(nothing_read().now, at=NOW, targets=tuple(found)), None, Rules()))
     assert (rings.phase, rings.uniform) == expected
 
 

@@ -15,7 +15,7 @@ from exporter.derive.identity.key_names import Names
 from exporter.derive.kv_clients import EXTERNAL_STORES, primary_of
 from exporter.derive.process_judgement import fleet_skew
 from exporter.derive.ring.agreed_settings import Claim, Role
-from exporter.derive.ring.reference_clock import fleet_clock
+from exporter.derive.ring.reference_clock import store_clock
 from exporter.derive.store.store_choice import Places, places_of
 from exporter.model.entry import Replica
 from exporter.model.facts import ClientFacts, ProbeResult, Rejection, TargetFacts
@@ -39,7 +39,7 @@ from exporter.products.ring_pages import HA_KEY, RingPage
 MAX_KEYS = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # not slots: the clock of most processes is found once
 class Cycle:
     """All that one cycle read. Old views count if read since `keep_views_since`, our clock."""
 
@@ -59,6 +59,11 @@ class Cycle:
     ticked: float | None = None  # the monotonic clock at `at`; None: there is none to compare with
     share: Share | None = None  # where only a part of the processes is watched here
     names: Names = field(default_factory=Names)  # how its keys are called, once that is found out
+
+    @cached_property
+    def skew(self) -> float | None:
+        """How far the clocks of most processes are ahead of ours, seconds."""
+        return fleet_skew(self.observed)
 
 
 def read_keys(
@@ -81,29 +86,26 @@ def read_keys(
         for read in cycle.observed
         if facts[read.target.name].up
     )
-    clients = [client for shown in up for client in shown.target.clients]
-    ours = {client.key for client in clients}
+    places = places_of((shown.target for shown in up) if cycle.stores else (), cycle.stores)
+    ours = {client.key for shown in up for client in shown.target.clients}
     found = sorted(_keys(up, stores, cycle.names.ha), key=lambda key: (key not in ours, key))[:MAX_KEYS]
     failed = frozenset(s.kind for s in cycle.stores if s.outcome is Outcome.FAILED)
-    places = places_of((shown.target for shown in up) if cycle.stores else (), cycle.stores)
-    fleet = _Fleet(up, places, failed, primary_of(clients), fleet_skew(cycle.observed), cycle.names)
+    fleet = _Fleet(up, places, failed, cycle.skew, cycle.names)
     span = cycle.keep_views_since, cycle.started
     return tuple(
         _read_key(key, fleet, _earlier_views(before.get(key, ()), span, up)) for key in sorted(found)
     )
 
 
-@dataclass(frozen=True)  # not slots: the prefixes are gathered once
+@dataclass(frozen=True)  # not slots: the primary and the prefixes are determined once
 class _Fleet:
     """What is the same for every key: the processes that answered, the stores that were read, and the kinds
-    of those that were not. Also the common primary, how far the processes' clocks are ahead of ours, and the
-    keys' names.
+    of those that were not. Also how far the processes' clocks are ahead of ours, and the keys' names.
     """
 
     up: tuple[Shown, ...]
     places: Places
     failed: frozenset[str]
-    primary: str
     skew: float | None
     names: Names
 
@@ -111,6 +113,11 @@ class _Fleet:
     def ha(self) -> HaKeys:
         """How the HA tracker's entries are recognised."""
         return self.names.ha
+
+    @cached_property
+    def primary(self) -> str:
+        """The primary of all clients together."""
+        return primary_of(client for shown in self.up for client in shown.target.clients)
 
     @cached_property
     def trackers(self) -> tuple[str, ...]:
@@ -151,7 +158,7 @@ def _read_key(key: str, fleet: _Fleet, earlier: Mapping[tuple[str, str], ViewFac
         store_known=store is not None and _was_read(key, store, fleet),
         store_broken=store is not None and _is_broken(key, store, fleet.ha),
         store_kind=store.kind if store is not None else "",
-        store_clock=_clock_of(store, fleet.skew),
+        store_clock=None if store is None else store_clock(store, fleet.skew),
         configs=configs,
         earlier=earlier,
         fleet=fleet.primary,
@@ -201,11 +208,6 @@ def _was_read(key: str, store: StoreContent, fleet: _Fleet) -> bool:
 
 def _is_broken(key: str, store: StoreContent, ha: HaKeys) -> bool:
     return any(ha.canonical(name) == key for name in store.broken)
-
-
-def _clock_of(store: StoreContent | None, skew: float | None) -> float | None:
-    """The members' time when the store was read; ours where neither a process nor the store has one."""
-    return None if store is None else fleet_clock(store.asked_at, skew, store.clock) or store.asked_at
 
 
 def _stored(key: str, store: StoreContent, ha: HaKeys) -> Stored | None:

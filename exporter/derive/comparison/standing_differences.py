@@ -194,12 +194,8 @@ def failovers(views: Iterable[View], earlier: Failovers, now: float, period: flo
 
 
 def _is_one_update(replicas: Iterable[Replica], period: float) -> bool:
-    dated = sorted((replica for replica in replicas if replica.time is not None), key=_time)
+    dated = sorted((one for one in replicas if one.time is not None), key=lambda one: one.time or 0.0)
     return len(dated) > 1 and dated[0].is_neighbour(dated[-1], period)
-
-
-def _time(replica: Replica) -> float:
-    return replica.time or 0.0
 
 
 def under_way(moved: Failovers, now: float, period: float) -> frozenset[str]:

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from exporter.derive.identity.member_processes import census_of
+from exporter.derive.identity.member_processes import census_of, stands_in
 from exporter.derive.judging_rules import Rules
-from exporter.derive.process_judgement import stands_in
 from exporter.model.culprits import Kind, Looked, LookedKind
 from exporter.model.facts import Snapshot, TargetFacts
 from exporter.model.findings import Finding, FindingKind

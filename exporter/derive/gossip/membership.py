@@ -33,22 +33,23 @@ def gossip_of(
     page = observation.gossip.page.value
     if page is None:
         return None
-    config = observation.config.value
-    census = census_of(page.members)
     metrics = observation.metrics.value
     quiet = {key for key, value in values.items() if _is_quiet(value, page.now or clock)}
+    age = _newest_heartbeat(values.values(), identity, page.now or clock)
+    configured = _configured(observation.config.value)
     score = metrics.health_score if metrics and metrics.health_score is not None else page.health_score
+    census = census_of(page.members)
     return GossipTarget(
         members=page.members,
         states=census.states,
         health_score=None if score is None else float(score),
-        heartbeat_age=_newest_heartbeat(values.values(), identity, page.now or clock),
+        heartbeat_age=age,
         own_member=identity.member,
         keys=tuple(sorted(key for key, what in page.keys.items() if not what.deleted)),
         isolated=census.alive <= {identity.member},
         quiet_keys=tuple(sorted(quiet)),
         busy_keys=tuple(sorted(k for k, v in values.items() if isinstance(v, Ring) and k not in quiet)),
-        **_configured(config),  # type: ignore[arg-type] # the names are the fields'
+        **configured,  # type: ignore[arg-type] # the names are the fields'
     )
 
 

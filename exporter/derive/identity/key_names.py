@@ -58,10 +58,11 @@ def names_of(
     values = tuple(values_in(observed, stores))
     tracked, shown = _tracked(observed), _shown(observed, product)
     ha = ha_keys(configs, before.ha.learned(), values, tracked)
+    rings = ((key, value) for key, value in values if not ha.entry(key))
     aliases = dict(before.aliases)
     if shown:
         aliases |= _by_configs(shown, configs)
-        aliases |= _by_content(shown, {key: value for key, value in values if not ha.entry(key)})
+        aliases |= _by_content(shown, dict(rings))
     return Names(ha, MappingProxyType(aliases))
 
 

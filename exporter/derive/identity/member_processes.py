@@ -13,16 +13,19 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
 from types import MappingProxyType
 
 from exporter.model.entry import Member, host_of, port_of
+from exporter.model.facts import TargetFacts
 from exporter.model.listed import grouped
 from exporter.model.pages import GossipMember, GossipState, Observation, ProcessConfig, Ring
 
+GOOD_FOR = 2  # cycles after the one in which it was read that evidence is good for
+GOOD_SECONDS = 120.0  # and never longer: soon after it the rings have the member as unhealthy
 ALIVE = frozenset({GossipState.ALIVE, GossipState.SUSPECT})
 Members = tuple[GossipMember, ...]
 Index = Mapping[str, Members]
@@ -67,7 +70,8 @@ class _Same:
 
 def census_of(members: Members) -> Census:
     """Index a member list, once for each."""
-    return _census(_Same(members))
+    same = _Same(members)
+    return _census(same)
 
 
 @lru_cache(maxsize=64)
@@ -266,6 +270,24 @@ class Owners:
             return member.time + _HEARTBEAT_RESOLUTION < process.started
         name = process.config.instance_id if process.config else ""
         return unhealthy and name not in ("", member.id)
+
+
+def stands_in(target: TargetFacts, at: float) -> bool:
+    """Whether the last reading of a process replaces what was missed of it now."""
+    complete_at = target.complete_at
+    return 0 < target.missed <= GOOD_FOR and complete_at is not None and at - complete_at <= GOOD_SECONDS
+
+
+def missed(
+    targets: Iterable[TargetFacts], ids: Collection[str], earlier: Mapping[str, Identity], at: float
+) -> Iterator[Identity]:
+    """The processes that were missed, as they were when they responded: they keep their members. `ids` are
+    the names of those that responded, `earlier` are the identities of earlier cycles.
+    """
+    for target in targets:
+        identity = earlier.get(target.name)
+        if identity is not None and target.name not in ids and stands_in(target, at):
+            yield identity
 
 
 def owners(of_processes: Iterable[Identity], crowded: frozenset[str] = frozenset()) -> Owners:

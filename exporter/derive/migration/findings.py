@@ -9,13 +9,12 @@ from types import MappingProxyType
 from exporter.derive import kv_clients
 from exporter.derive.identity.process_starts import restarting, unlisted
 from exporter.derive.identity.wrong_targets import silence
-from exporter.derive.migration.fleet_summary import JudgedFleet
 from exporter.derive.migration.migrations import REACHED, STANDS_STILL
 from exporter.derive.process_judgement import is_of_two
 from exporter.derive.ring.partitions import without_owner
 from exporter.derive.ring.writers import sharing, without_member
 from exporter.model.culprits import Culprit, Kind
-from exporter.model.facts import ClientFacts, GossipFacts, KeyFacts, TargetFacts
+from exporter.model.facts import ClientFacts, GossipFacts, KeyFacts, Snapshot, TargetFacts
 from exporter.model.findings import Finding, FindingKind
 from exporter.model.listed import grouped
 from exporter.model.migration import Migration
@@ -27,24 +26,25 @@ RESTART = 180.0  # seconds that a process may take for an ordinary restart,
 AT_ONCE = 0.1  # and how many of all may do so at once, one at least
 
 
-def with_findings(migrations: Iterable[Migration], fleet: JudgedFleet, now: float) -> tuple[Migration, ...]:
+def with_findings(migrations: Iterable[Migration], snapshot: Snapshot) -> tuple[Migration, ...]:
     """The migrations, with what is wrong with each and with all."""
-    of_each = tuple(of_all(fleet, now))
-    return tuple(replace(one, findings=(*of_each, *of_migration(one, fleet, now))) for one in migrations)
+    of_each = tuple(of_all(snapshot))
+    return tuple(replace(one, findings=(*of_each, *of_migration(one, snapshot))) for one in migrations)
 
 
-def of_migration(migration: Migration, fleet: JudgedFleet, now: float) -> Iterable[Finding]:
+def of_migration(migration: Migration, snapshot: Snapshot) -> Iterable[Finding]:
     """What is wrong with the clients of one migration."""
-    clients = kv_clients.under_way(c for c in _writing(fleet.targets) if c.migration == migration.name)
+    clients = kv_clients.under_way(c for c in _writing(snapshot.targets) if c.migration == migration.name)
     rollout = migration.rollout
     lasts = REACHED if rollout is not None and rollout.by_switch else STANDS_STILL
-    if rollout is None or now - rollout.moved_at >= lasts:
+    still = snapshot.at - rollout.moved_at if rollout is not None else 0.0
+    if rollout is None or still >= lasts:
         yield from _unreached(clients)
-    if rollout is not None and now - rollout.moved_at >= STANDS_STILL:
+    if rollout is not None and still >= STANDS_STILL:
         yield Finding(
             FindingKind.ROLLOUT_STALLED,
             migration.name,
-            f"{(now - rollout.moved_at) / 60:.0f}",
+            f"{still / 60:.0f}",
             rollout.done,
             rollout.processes,
             names=rollout.left,
@@ -56,11 +56,11 @@ def _writing(targets: Iterable[TargetFacts]) -> tuple[ClientFacts, ...]:
     return kv_clients.writing(client for target in targets for client in target.clients)
 
 
-def away(fleet: JudgedFleet, now: float) -> tuple[TargetFacts, ...]:
+def away(snapshot: Snapshot) -> tuple[TargetFacts, ...]:
     """The processes that do not respond and may be restarting: a few, and they answered a moment ago."""
-    down = tuple(target for target in fleet.targets if not target.up)
-    recent = all(_may_restart(target, now) for target in down)
-    return down if recent and len(down) <= max(1, AT_ONCE * len(fleet.targets)) else ()
+    down = tuple(target for target in snapshot.targets if not target.up)
+    recent = all(_may_restart(target, snapshot.at) for target in down)
+    return down if recent and len(down) <= max(1, AT_ONCE * len(snapshot.targets)) else ()
 
 
 def _may_restart(target: TargetFacts, now: float) -> bool:
@@ -71,48 +71,48 @@ def _may_restart(target: TargetFacts, now: float) -> bool:
 _NOT_THERE = frozenset({Reason.REFUSED, Reason.CLOSED, Reason.DNS, Reason.TIMEOUT, Reason.STATUS, None})
 
 
-def notes(fleet: JudgedFleet, now: float) -> Iterable[Finding]:
+def notes(snapshot: Snapshot) -> Iterable[Finding]:
     """Effects of an ordinary rolling restart: to be reported, and no danger."""
-    if found := away(fleet, now):
-        yield _counted(FindingKind.PROCESS_AWAY, [silence(t, detail=False) for t in found], fleet.targets)
+    if found := away(snapshot):
+        yield _counted(FindingKind.PROCESS_AWAY, [silence(t, detail=False) for t in found], snapshot.targets)
 
 
-def of_all(fleet: JudgedFleet, now: float) -> Iterable[Finding]:
+def of_all(snapshot: Snapshot) -> Iterable[Finding]:
     """What is wrong with the processes, the gossip, the rings and the stores."""
-    targets, writing = fleet.targets, _writing(fleet.targets)
+    targets, writing = snapshot.targets, _writing(snapshot.targets)
     isolated = _isolated(targets)
     for _, clients in sorted(kv_clients.by_migration(writing).items()):
         yield from _mixed(kv_clients.under_way(clients), isolated)
-    yield from _foreign(fleet)
-    yield from _in_gossip(fleet.gossip)
-    for key in sorted((key for key in fleet.keys if key.lost), key=_harmless):
+    yield from _foreign(snapshot)
+    yield from _in_gossip(snapshot.gossip)
+    for key in sorted((key for key in snapshot.keys if key.lost), key=_harmless):
         yield Finding(
             FindingKind.RING_SHRUNK, key.name, key.entry_noun, count=key.size, of=key.size + key.lost
         )
     needed = any(client.phase is not Phase.MEMBERLIST for client in writing) or not writing
-    yield from _store_faults(store for store in fleet.stores if needed or store.replaced)
+    yield from _store_faults(store for store in snapshot.stores if needed or store.replaced)
     yield from _stranded(targets)
     yield from _between_stores(writing)
-    yield from _rings_unread(fleet, writing)
+    yield from _rings_unread(snapshot, writing)
     if isolated:
         yield Finding(FindingKind.PROCESS_ISOLATED, count=len(isolated), names=tuple(isolated))
-    yield from _of_processes(fleet, away(fleet, now))
+    yield from _of_processes(snapshot, away(snapshot))
 
 
-def _of_processes(fleet: JudgedFleet, restarting_now: tuple[TargetFacts, ...]) -> Iterable[Finding]:
-    targets = fleet.targets
+def _of_processes(snapshot: Snapshot, restarting_now: tuple[TargetFacts, ...]) -> Iterable[Finding]:
+    targets = snapshot.targets
     for kind, blame in _OF_RINGS.items():
-        if culprits := tuple(culprit for key in fleet.keys for culprit in blame(key)):
+        if culprits := tuple(culprit for key in snapshot.keys for culprit in blame(key)):
             yield Finding(kind, culprits=culprits)
-    if fleet.unsure.fail:
-        yield Finding(FindingKind.SOURCES_FAIL, what=fleet.unsure.fail[0])
-    not_running = (Culprit(Kind.VERBATIM, what=text) for text in fleet.unsure.not_running)
+    if snapshot.unsure:
+        yield Finding(FindingKind.SOURCES_FAIL, what=snapshot.unsure[0])
+    not_running = (Culprit(Kind.VERBATIM, what=text) for text in snapshot.not_running)
     if culprits := (*unlisted(targets), *not_running):
         yield Finding(FindingKind.NOT_WATCHED, culprits=culprits)
     strange = (t for t in targets if t.up and not t.is_process)
     if strange_pages := [Culprit(Kind.PROCESS_SHOWS, t.name, why=t.why_none) for t in strange]:
         yield _counted(FindingKind.NO_TARGET, strange_pages, targets)
-    yield from _of_two_products(fleet)
+    yield from _of_two_products(snapshot)
     down = [silence(t, detail=False) for t in targets if not t.up and t not in restarting_now]
     if down:
         yield _counted(FindingKind.PROCESS_DOWN, down, targets)
@@ -131,8 +131,8 @@ def _counted(
     return Finding(kind, what=what, count=len(culprits), of=len(targets), culprits=tuple(culprits))
 
 
-def _of_two_products(fleet: JudgedFleet) -> Iterable[Finding]:
-    targets, usual = fleet.targets, fleet.product
+def _of_two_products(snapshot: Snapshot) -> Iterable[Finding]:
+    targets, usual = snapshot.targets, snapshot.fleet.product
     if double := [_shows(t, " and ".join(sorted(t.products))) for t in targets if is_of_two(t)]:
         yield _counted(FindingKind.TWO_PRODUCTS, double, targets)
     if culprits := [_shows(t, t.product) for t in targets if t.product not in (usual, Product.UNKNOWN)]:
@@ -174,15 +174,15 @@ _OF_RINGS: Mapping[FindingKind, Callable[[KeyFacts], Iterable[Culprit]]] = Mappi
 )
 
 
-def _foreign(fleet: JudgedFleet) -> Iterable[Finding]:
+def _foreign(snapshot: Snapshot) -> Iterable[Finding]:
     """The members of another product, cluster or release, by ring: two clusters are merging."""
-    taken = sorted((key for key in fleet.keys if key.foreign), key=_harmless)
+    taken = sorted((key for key in snapshot.keys if key.foreign), key=_harmless)
     if taken:
         ids = ((key.key, tuple(key.foreign or ())) for key in taken)
         culprits = (Culprit(Kind.KEY_FOREIGN, key=key, value=len(ids), names=ids) for key, ids in ids)
         yield Finding(FindingKind.FOREIGN_IN_RINGS, count=len(taken), culprits=tuple(culprits))
-    if fleet.gossip is not None and fleet.gossip.foreign:
-        names = tuple(member.name for member in fleet.gossip.foreign)
+    if snapshot.gossip is not None and snapshot.gossip.foreign:
+        names = tuple(member.name for member in snapshot.gossip.foreign)
         yield Finding(FindingKind.FOREIGN_IN_GOSSIP, count=len(names), names=names)
 
 
@@ -283,20 +283,18 @@ def _between_stores(clients: Iterable[ClientFacts]) -> Iterable[Finding]:
         yield Finding(FindingKind.BETWEEN_STORES, names=names, others=stores)
 
 
-def _rings_unread(fleet: JudgedFleet, writing: tuple[ClientFacts, ...]) -> Iterable[Finding]:
+def _rings_unread(snapshot: Snapshot, writing: tuple[ClientFacts, ...]) -> Iterable[Finding]:
     """The rings that clients write to a store and that neither it nor any process shows."""
     written = {c.key for c in writing if c.written and c.phase is not Phase.MEMBERLIST}
     unread = tuple(
-        key.key for key in fleet.keys if not key.source and key.kind == "ring" and key.key in written
+        key.key for key in snapshot.keys if not key.source and key.kind == "ring" and key.key in written
     )
-    if unread and all(target.up for target in fleet.targets):
+    if unread and all(target.up for target in snapshot.targets):
         used = {store for c in writing for store in c.store_requests if store in kv_clients.EXTERNAL_STORES}
         yield Finding(FindingKind.RINGS_UNREAD, count=len(unread), names=unread, others=tuple(sorted(used)))
 
 
 def _isolated(targets: tuple[TargetFacts, ...]) -> list[str]:
     """The processes that list no other gossip member, where any process lists one."""
-    isolated = [
-        t.name for t in targets if t.gossip is not None and t.gossip.isolated and not t.recently_started
-    ]
+    isolated = [target.name for target in targets if target.is_isolated]
     return isolated if len(isolated) < sum(1 for t in targets if t.gossip is not None) else []

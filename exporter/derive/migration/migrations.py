@@ -9,7 +9,6 @@ from exporter.derive import kv_clients
 from exporter.derive.gossip.label_rollout import ENFORCED, LABELLED, STAGES, UNKNOWN
 from exporter.derive.judging_rules import Rules
 from exporter.derive.kv_clients import is_blind
-from exporter.derive.migration.fleet_summary import JudgedFleet
 from exporter.derive.migration.runtime_config_differences import left_in_runtime, runtime_age
 from exporter.model.entry import host_of
 from exporter.model.facts import ClientFacts, GossipFacts, Snapshot, TargetFacts
@@ -43,40 +42,39 @@ STANDS_STILL = 900.0  # seconds in which no process of a rollout moved on
 REACHED = 90.0  # seconds until a kubelet has the runtime configuration, and the process has reloaded it
 
 
-def migrations_of(
-    fleet: JudgedFleet, before: Snapshot | None, rules: Rules, now: float
-) -> tuple[Migration, ...]:
+def migrations_of(snapshot: Snapshot, before: Snapshot | None, rules: Rules) -> tuple[Migration, ...]:
     """The migrations, without their steps. A shard's part has all: only all parts show which exist."""
     old = {one.name: one for one in before.migrations} if before else {}
     names = (RINGS, HA_TRACKER, *(name for name, _ in rules.migrations))
-    shown = {c.migration for t in fleet.targets for c in t.clients} | {RINGS}
-    running = _running(fleet, before)
+    shown = {c.migration for t in snapshot.targets for c in t.clients} | {RINGS}
+    running = _running(snapshot, before)
     moving = [
-        _of_clients(name, fleet, old.get(name), running, now)
+        _of_clients(name, snapshot, old.get(name), running)
         for name in names
-        if fleet.part is not None or name in shown
+        if snapshot.part is not None or name in shown
     ]
     found = [*moving]
-    if fleet.part is not None or fleet.gossip is not None:
-        found.append(_labels(fleet, old.get(LABELS), now))
+    if snapshot.part is not None or snapshot.gossip is not None:
+        found.append(_labels(snapshot, old.get(LABELS)))
     # on the way back nothing shows the other mode once its last process has left, and its end is to be judged
-    if fleet.part is not None or rules.leaving != MICROSERVICES or _shown_groups(fleet) - {MICROSERVICES}:
+    groups = _shown_groups(snapshot) - {MICROSERVICES}
+    if snapshot.part is not None or rules.leaving != MICROSERVICES or groups:
         found.append(Migration(READ_WRITE))
-    return (*found, _store(fleet.targets, moving, now))
+    return (*found, _store(snapshot.targets, moving, snapshot.at))
 
 
-def _running(fleet: JudgedFleet, before: Snapshot | None) -> tuple[TargetFacts, ...]:
+def _running(snapshot: Snapshot, before: Snapshot | None) -> tuple[TargetFacts, ...]:
     """The processes of the previous cycle that run on since then, as they were."""
     if before is None:
         return ()
-    started = {target.name: target.started for target in fleet.targets if target.up}
+    started = {target.name: target.started for target in snapshot.targets if target.up}
     return tuple(t for t in before.targets if t.started is not None and t.started == started.get(t.name))
 
 
 def _of_clients(
-    name: str, fleet: JudgedFleet, old: Migration | None, running: tuple[TargetFacts, ...], now: float
+    name: str, snapshot: Snapshot, old: Migration | None, running: tuple[TargetFacts, ...]
 ) -> Migration:
-    clients = tuple(c for target in fleet.targets for c in target.clients if c.migration == name)
+    clients = tuple(c for target in snapshot.targets for c in target.clients if c.migration == name)
     writing = kv_clients.writing(clients)
     moving = kv_clients.under_way(writing)
     phase = kv_clients.earliest(client.phase for client in moving)
@@ -84,34 +82,34 @@ def _of_clients(
     there = kv_clients.arrived(writing)
     found = Migration(
         name=name,
-        keys=tuple(key.key for key in fleet.keys if key.migration == name),
+        keys=tuple(key.key for key in snapshot.keys if key.migration == name),
         phase=phase,
-        uniform=_uniform(moving, fleet),
-        begun=fleet.part is not None or {client.phase for client in clients} != {Phase.EXTERNAL},
-        phase_since=old.phase_since if old is not None and same else now,
+        uniform=_uniform(moving, snapshot),
+        begun=snapshot.part is not None or {client.phase for client in clients} != {Phase.EXTERNAL},
+        phase_since=old.phase_since if old is not None and same else snapshot.at,
         arrived=tuple(sorted(there)),
     )
-    not_responding = tuple(target.name for target in fleet.targets if not target.up)
+    not_responding = tuple(target.name for target in snapshot.targets if not target.up)
     rollout = None
     if not _is_switched_in_part(clients):
-        rollout = _rollout(writing, not_responding, old.rollout if old else None, now)
+        rollout = _rollout(writing, not_responding, old.rollout if old else None, snapshot.at)
     if rollout is not None and not rollout.by_switch:
         was = kv_clients.writing(c for target in running for c in target.clients if c.migration == name)
         rollout = replace(rollout, by_switch=_is_by_switch(rollout.into, _phases(writing), _phases(was)))
     if rollout is not None and old is None:
-        rollout = replace(rollout, moved_at=_last_start(rollout, fleet, now))
+        rollout = replace(rollout, moved_at=_last_start(rollout, snapshot))
     return replace(found, rollout=rollout)
 
 
-def _last_start(rollout: Rollout, fleet: JudgedFleet, now: float) -> float:
+def _last_start(rollout: Rollout, snapshot: Snapshot) -> float:
     """When a rollout that is met under way last moved on: at the last start of a process that got there.
     Where that was long ago, the runtime configuration may just be reaching them: that is waited for.
     """
-    there = (target for target in fleet.targets if target.name in rollout.reached)
+    there = (target for target in snapshot.targets if target.name in rollout.reached)
     starts = [t.started - (t.skew or 0.0) for t in there if t.started is not None]
     if len(starts) < len(rollout.reached):
-        return now
-    return max(now - (STANDS_STILL - REACHED), min(now, max(starts)))
+        return snapshot.at
+    return max(snapshot.at - (STANDS_STILL - REACHED), min(snapshot.at, max(starts)))
 
 
 def _is_by_switch(
@@ -123,10 +121,10 @@ def _is_by_switch(
     return any((min(pair), max(pair)) in _ROLLOUTS and max(pair) is into for pair in changed)
 
 
-def _uniform(moving: Iterable[ClientFacts], fleet: JudgedFleet) -> bool | None:
+def _uniform(moving: Iterable[ClientFacts], snapshot: Snapshot) -> bool | None:
     """Whether all writing clients agree; `None` where further clients may be unread."""
     agreed = kv_clients.uniform(moving)
-    if agreed and (fleet.unsure.fail or any(map(is_blind, fleet.targets))):
+    if agreed and (snapshot.unsure or any(map(is_blind, snapshot.targets))):
         return None
     return agreed
 
@@ -191,11 +189,13 @@ def _phases(clients: Iterable[ClientFacts]) -> Mapping[str, set[Phase]]:
     return found
 
 
-def _labels(fleet: JudgedFleet, old: Migration | None, now: float) -> Migration:
-    not_responding = tuple(target.name for target in fleet.targets if not target.up)
-    found = fleet.gossip.rollout if fleet.gossip is not None else None
-    rollout = _label_rollout(found, not_responding, old.rollout if old else None, now) if found else None
-    return Migration(LABELS, next_step=_next_of_labels(fleet.gossip), rollout=rollout)
+def _labels(snapshot: Snapshot, old: Migration | None) -> Migration:
+    not_responding = tuple(target.name for target in snapshot.targets if not target.up)
+    found = snapshot.gossip.rollout if snapshot.gossip is not None else None
+    rollout = None
+    if found is not None:
+        rollout = _label_rollout(found, not_responding, old.rollout if old else None, snapshot.at)
+    return Migration(LABELS, next_step=_next_of_labels(snapshot.gossip), rollout=rollout)
 
 
 def _label_rollout(
@@ -226,10 +226,10 @@ def _next_of_labels(gossip: GossipFacts | None) -> str:
     return "" if done else "set-label"
 
 
-def _shown_groups(fleet: JudgedFleet) -> set[str]:
+def _shown_groups(snapshot: Snapshot) -> set[str]:
     """The deployment modes that some process or member has."""
-    groups = {target.group for target in fleet.targets if target.up}
-    return (groups | {member.group for key in fleet.keys for member in key.members}) - {""}
+    groups = {target.group for target in snapshot.targets if target.up}
+    return (groups | {member.group for key in snapshot.keys for member in key.members}) - {""}
 
 
 def _store(targets: tuple[TargetFacts, ...], moving: Iterable[Migration], now: float) -> Migration:

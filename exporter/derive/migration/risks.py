@@ -14,11 +14,10 @@ from statistics import median_low
 
 from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, oddity
 from exporter.derive.judging_rules import DEFAULT_PERIOD
-from exporter.derive.migration.fleet_summary import JudgedFleet
 from exporter.derive.migration.runtime_config_differences import runtime_risks
 from exporter.derive.ring.quorum import spare
 from exporter.model.entry import host_of, port_of
-from exporter.model.facts import KeyFacts, TargetFacts
+from exporter.model.facts import KeyFacts, Snapshot, TargetFacts
 from exporter.model.findings import Finding, FindingKind
 from exporter.model.migration import Migration
 from exporter.model.pages import GossipState, Outcome, Phase, Product
@@ -30,24 +29,23 @@ _ON_MEMBERLIST = frozenset({Phase.SWITCHED, Phase.DETACHED})
 _NO_STORE_LEFT = frozenset({Phase.MEMBERLIST, Phase.UNKNOWN})
 
 
-def with_dangers(migrations: Iterable[Migration], fleet: JudgedFleet, now: float) -> tuple[Migration, ...]:
-    """The migrations, with what endangers the next step of each. `now` is our clock, for the age of the
-    runtime configuration.
-    """
+def with_dangers(migrations: Iterable[Migration], snapshot: Snapshot) -> tuple[Migration, ...]:
+    """The migrations, with what endangers the next step of each."""
     return tuple(
-        replace(one, dangers=_dangers(one, one.phase, fleet, now))
+        replace(one, dangers=_dangers(one, one.phase, snapshot))
         if one.is_of_clients and one.phase is not None
         else one
         for one in migrations
     )
 
 
-def _dangers(migration: Migration, phase: Phase, fleet: JudgedFleet, now: float) -> tuple[Finding, ...]:
-    keys = tuple(key for key in fleet.keys if key.migration == migration.name)
+def _dangers(migration: Migration, phase: Phase, snapshot: Snapshot) -> tuple[Finding, ...]:
+    keys = tuple(key for key in snapshot.keys if key.migration == migration.name)
+    spread = snapshot.gossip.spread if snapshot.gossip is not None else None
     return (
-        *_of_views(fleet.targets, keys, phase, fleet.product),
-        *runtime_risks(fleet.targets, migration.name, now),
-        *_of_restarts(fleet.targets, migration, fleet.gossip.spread if fleet.gossip is not None else None),
+        *_of_views(snapshot.targets, keys, phase, snapshot.fleet.product),
+        *runtime_risks(snapshot.targets, migration.name, snapshot.at),
+        *_of_restarts(snapshot.targets, migration, spread),
     )
 
 

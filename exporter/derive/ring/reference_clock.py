@@ -6,6 +6,8 @@ together.
 
 from __future__ import annotations
 
+from exporter.model.stores import StoreContent
+
 SKEWED = 5.0  # seconds away from the other processes' clocks; a Date header can be off by one
 
 
@@ -14,6 +16,11 @@ def fleet_clock(read_at: float | None, skew: float | None, own: float | None) ->
     minutes away from them. The answering server's `own` where no process has a time.
     """
     return own if skew is None or not read_at else read_at + skew
+
+
+def store_clock(store: StoreContent, skew: float | None) -> float:
+    """The members' time when the store was read; ours where neither a process nor the store has one."""
+    return fleet_clock(store.asked_at, skew, store.clock) or store.asked_at
 
 
 def right_clock(read_at: float | None, skew: float | None, own: float | None) -> float | None:

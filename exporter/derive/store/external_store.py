@@ -16,7 +16,7 @@ from exporter.derive.identity.key_product import (
 )
 from exporter.derive.judging_rules import DEFAULT_PERIOD, DEFAULT_TIMEOUT
 from exporter.derive.ring.agreed_settings import period_of
-from exporter.derive.ring.reference_clock import fleet_clock
+from exporter.derive.ring.reference_clock import store_clock
 from exporter.derive.store.store_choice import Places
 from exporter.derive.store.store_identity import identified
 from exporter.model.entry import PartitionState, Replica
@@ -104,19 +104,13 @@ def _alive(store: StoreContent, around: Around) -> frozenset[str]:
     """Keys that some process renews: with a member or an HA entry within its limit, in the members' time.
     Partitions have no heartbeats: there only an index that moves shows it.
     """
-    clock = _clock(store, around)
-    timeouts = (
-        ring.heartbeat_timeout for config in configs_of(around.targets) for ring in config.rings.values()
-    )
+    clock, configs = store_clock(store, around.skew), configs_of(around.targets)
+    timeouts = (ring.heartbeat_timeout for config in configs for ring in config.rings.values())
     limit = min(max((seconds for seconds in timeouts if seconds), default=DEFAULT_TIMEOUT), LONGEST_TIMEOUT)
     limit = max(limit, DEFAULT_TIMEOUT)
     return frozenset(
         around.ha.canonical(key) for key, value in store.values.items() if clock - _newest(value) <= limit
     )
-
-
-def _clock(store: StoreContent, around: Around) -> float:
-    return fleet_clock(store.asked_at, around.skew, store.clock) or store.asked_at
 
 
 def _renewed(
@@ -126,7 +120,7 @@ def _renewed(
     may be in the store a moment before the gossip has spread it.
     """
     earlier = frozenset(before.only_here or () if before else ())
-    clock = _clock(store, around)
+    clock = store_clock(store, around.skew)
     found = ((key, store.values[key]) for key in only_here if key in earlier and key in store.values)
     return frozenset(
         key
@@ -170,13 +164,8 @@ def _only_here(store: StoreContent, around: Around) -> tuple[tuple[str, ...] | N
     have been replaced one by one. Partitions hardly ever change, and no process writes them again.
     """
     recently_started = {target.name for target in around.targets if target.recently_started}
-    having = tuple(
-        observation for observation in around.observed if observation.gossip.page.value is not None
-    )
-    having = (
-        tuple(observation for observation in having if observation.target.name not in recently_started)
-        or having
-    )
+    having = tuple(each for each in around.observed if each.gossip.page.value is not None)
+    having = tuple(each for each in having if each.target.name not in recently_started) or having
     if not having:
         return None, ()
     gossiped = {

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from exporter.derive.gate.step_verdicts import nothing_read
 from exporter.derive.identity.wrong_targets import silence, why_none
 from exporter.derive.migration import findings
-from exporter.derive.migration.fleet_summary import JudgedFleet
 from exporter.expose.wording import culprits
 from exporter.expose.wording.findings import text
 from exporter.model.facts import ClientFacts, PageFacts, TargetFacts
@@ -68,7 +68,8 @@ def test_a_target_that_is_none_says_why(seen: TargetFacts, said: str) -> None:
     why = culprits.name(found.why_none)
     assert re.search(said, why)
     assert culprits.detail(silence(found)).endswith(f"{why})")
-    assert any(why in text(finding) for finding in findings.of_all(JudgedFleet((found,)), 0.0))
+    told = findings.of_all(replace(nothing_read().now, targets=(found,)))
+    assert any(why in text(finding) for finding in told)
 
 
 @pytest.mark.parametrize("seen", [row[1] for row in ONE], ids=[row[0] for row in ONE])

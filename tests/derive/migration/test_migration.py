@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from exporter.derive.gate.causes import ordered
+from exporter.derive.gate.step_verdicts import nothing_read
 from exporter.derive.migration import findings
-from exporter.derive.migration.fleet_summary import JudgedFleet
 from exporter.expose.wording.findings import text
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import State
@@ -27,7 +28,7 @@ def lost(ring: str, now: int, gone: int) -> KeyFacts:
 def test_rings_that_lost_members_are_named_by_the_harm_it_does() -> None:
     """The ingesters' first, though it lost the smallest share; then by the share."""
     keys = (lost("compactor", 2, 2), lost("distributor", 1, 9), lost("ingester", 5, 5), lost("ruler", 9, 0))
-    told = ordered(findings.of_all(JudgedFleet(targets=(), keys=keys), 0.0))
+    told = ordered(findings.of_all(replace(nothing_read().now, keys=keys)))
     assert tuple(text(finding) for finding in told) == (
         "Ring ingester lost members at once: 10 before, 5 now.",
         "Ring distributor lost members at once: 10 before, 1 now.",
