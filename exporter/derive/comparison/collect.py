@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from types import MappingProxyType
+from typing import Any
 
 from exporter.derive.comparison.key_input import KeyInput, Stored, View, view
 from exporter.derive.comparison.page_keys import KeyLookup, Shown, pages_shown, product_for, used_keys
@@ -23,9 +24,7 @@ from exporter.model.pages import (
     Observation,
     Outcome,
     Page,
-    PartitionRing,
     Product,
-    Ring,
     RingSignals,
     TrackerPage,
     Unwatched,
@@ -235,7 +234,7 @@ def _page_views(key: str, up: tuple[Shown, ...]) -> Iterable[View]:
             (page for page in pages if page.outcome is Outcome.FAILED), None
         )
         if found is not None:
-            yield _view(shown.target, found)
+            yield _view(shown.target, found, found.value, known=found.outcome is not Outcome.FAILED)
         elif key in shown.waiting:
             yield _without_turn(shown.target.name, recently_started=shown.target.recently_started)
 
@@ -245,15 +244,9 @@ def _without_turn(target: str, *, recently_started: bool) -> View:
     return View(target, None, known=False, recently_started=recently_started, had_turn=False)
 
 
-def _view(target: TargetFacts, page: Page[Ring] | Page[PartitionRing]) -> View:
-    return view(
-        target.name,
-        page.value,
-        known=page.outcome is not Outcome.FAILED,
-        recently_started=target.recently_started,
-        clock=page.clock,
-        read_at=page.asked_at,
-    )
+def _view(target: TargetFacts, page: Page[Any], value: Stored | None, *, known: bool) -> View:
+    times = {"clock": page.clock, "read_at": page.asked_at}
+    return view(target.name, value, known=known, recently_started=target.recently_started, **times)
 
 
 def _tracker_views(up: tuple[Shown, ...]) -> Iterable[View]:
@@ -264,14 +257,7 @@ def _tracker_views(up: tuple[Shown, ...]) -> Iterable[View]:
         if page is None or page.outcome is Outcome.ABSENT:
             continue
         entries = _tracked(page.value) if page.value is not None else None
-        yield view(
-            target.name,
-            entries,
-            known=page.value is not None,
-            recently_started=target.recently_started,
-            clock=page.clock,
-            read_at=page.asked_at,
-        )
+        yield _view(target, page, entries, known=page.value is not None)
 
 
 def _tracked(page: TrackerPage) -> Mapping[str, Replica]:

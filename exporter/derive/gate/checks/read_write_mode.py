@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from exporter.derive.gate.check_input import Evidence
 from exporter.derive.gate.check_registration import Answer, check, no_ring, unread
@@ -44,28 +45,19 @@ def _unserved(evidence: Evidence) -> list[KeyFacts]:
 
 def _is_unserved(key: KeyFacts, evidence: Evidence) -> bool:
     """Whether no process of the new group serves this ring, though processes of it run."""
-    new = [target for target in evidence.up if target.group == evidence.rules.arriving and target.clients]
+    group = evidence.rules.arriving
+    new = [target for target in evidence.up if target.group == group and target.clients]
     runs = any(client.key == key.key for target in new for client in target.clients)
-    return (
-        bool(new) and not runs and not any(member.group == evidence.rules.arriving for member in key.members)
-    )
+    return bool(new) and not runs and not any(member.group == group for member in key.members)
 
 
 def _lacking(rings: Iterable[KeyFacts], evidence: Evidence, remedy: str) -> tuple[list[Culprit], str]:
     """The rings that have no active member of the new group, and what helps them."""
-    without = [key for key in rings if not _active(key, evidence.rules.arriving)]
+    new, old = evidence.rules.arriving, evidence.rules.leaving
+    without = [key for key in rings if not _active(key, new)]
     unserved = [key for key in without if _is_unserved(key, evidence)]
-    found = [
-        Culprit(
-            Kind.GROUP_UNSERVED, key=key.key, what=evidence.rules.arriving, names=(evidence.rules.leaving,)
-        )
-        for key in unserved
-    ]
-    found += [
-        Culprit(Kind.GROUP_INACTIVE, key=key.key, what=evidence.rules.arriving)
-        for key in without
-        if key not in unserved
-    ]
+    found = [Culprit(Kind.GROUP_UNSERVED, key=key.key, what=new, names=(old,)) for key in unserved]
+    found += [Culprit(Kind.GROUP_INACTIVE, key=key.key, what=new) for key in without if key not in unserved]
     if not unserved:
         return found, ""
     return found, f"{remedy} {UNSERVED}" if len(without) > len(unserved) else UNSERVED
@@ -81,16 +73,17 @@ def _old_members(key: KeyFacts, evidence: Evidence) -> list[str]:
 
 def _both(evidence: Evidence, remedy: str, *, write: bool) -> Answer:
     rings = [key for key in _rings(evidence) if (key.ring in WRITE_RINGS) == write]
-    grouped = rings if _grouped(evidence) else []
-    wrong, helps = _lacking(grouped, evidence, remedy)
-    wrong += [
-        Culprit(Kind.GROUP_INACTIVE, key=key.key, what=evidence.rules.leaving)
-        for key in grouped
-        if _old_members(key, evidence) and not _active(key, evidence.rules.leaving)
-    ]
-    return Answer(
-        wrong, _unread(evidence, rings), Looked(LookedKind.RINGS, len(rings)), no_ring(rings), remedy=helps
-    )
+    answer, old = _of_new_group(evidence, rings, remedy), evidence.rules.leaving
+    left = [key for key in rings if _old_members(key, evidence) and not _active(key, old)]
+    wrong = [Culprit(Kind.GROUP_INACTIVE, key=key.key, what=old) for key in left]
+    return replace(answer, wrong=[*answer.wrong, *wrong])
+
+
+def _of_new_group(evidence: Evidence, rings: list[KeyFacts], remedy: str) -> Answer:
+    """Whether each of these rings has active members of the new group."""
+    wrong, helps = _lacking(rings if _grouped(evidence) else [], evidence, remedy)
+    good = Looked(LookedKind.RINGS, len(rings))
+    return Answer(wrong, _unread(evidence, rings), good, no_ring(rings), remedy=helps)
 
 
 SCALE_BACKEND = "Scale up mimir-read and mimir-backend and wait until their members are active in every ring."
@@ -153,25 +146,18 @@ def old_group_present(evidence: Evidence) -> Answer:
 )
 def new_group_keeps_quorum(evidence: Evidence) -> Answer:
     """A ring written by quorum keeps it, and every replica, after the old group's end."""
-    rings = [key for key in _rings(evidence) if key.writes_by == "quorum"]
+    rings, group = [key for key in _rings(evidence) if key.writes_by == "quorum"], evidence.rules.arriving
     wrong, unknown = [], _unread(evidence, rings)
     for key in rings if _grouped(evidence) else ():
         replications, product = key.settings.replication, evidence.now.fleet.product
-        new = [member for member in key.members if member.group == evidence.rules.arriving]
+        new = [member for member in key.members if member.group == group]
         left = margin(new, replications, product)
         if left is None:
             unknown.append(Culprit(Kind.REPLICATION_UNKNOWN, key=key.key))
         elif left < spare(replications, product):
             factor = max((one.factor for one in replications), default=0)
-            active = sum(member.state is State.ACTIVE for member in new)
-            short = Culprit(
-                Kind.GROUP_SHORT,
-                key=key.key,
-                what=evidence.rules.arriving,
-                value=active,
-                of=len(new),
-                limit=factor,
-            )
+            active, of = sum(member.state is State.ACTIVE for member in new), len(new)
+            short = Culprit(Kind.GROUP_SHORT, key=key.key, what=group, value=active, of=of, limit=factor)
             wrong.append(short)
     return Answer(wrong, unknown, Looked(LookedKind.RINGS, len(rings)), no_ring(_rings(evidence)))
 
@@ -185,11 +171,7 @@ def new_group_keeps_quorum(evidence: Evidence) -> Answer:
 )
 def new_group_active(evidence: Evidence) -> Answer:
     """No ring depends on the old group. A ring with readers and without members was lost on the way."""
-    rings = _rings(evidence)
-    wrong, helps = _lacking(rings if _grouped(evidence) else [], evidence, KEEP_OLD)
-    return Answer(
-        wrong, _unread(evidence, rings), Looked(LookedKind.RINGS, len(rings)), no_ring(rings), remedy=helps
-    )
+    return _of_new_group(evidence, _rings(evidence), KEEP_OLD)
 
 
 @check(
