@@ -6,10 +6,20 @@ import re
 
 import pytest
 
+from alerts import thresholds
+from alerts.rule import Severity
+from exporter.model.culprits import LookedKind
+from exporter.model.gate import Verdict
+from exporter.model.pages import Outcome, Phase
+from exporter.products.page_kinds import Round
 from tests.conftest import ROOT
 
 EXAMPLES = re.findall(r"```diff\n(.*?)\n```\n", (ROOT / "docs" / "development.md").read_text(), re.DOTALL)
 NAMES = ("metric", "check", "alert", "product", "page", "kind of page")
+NAMED = {
+    "t": thresholds,
+    **{kind.__name__: kind for kind in (LookedKind, Outcome, Phase, Round, Severity, Verdict)},
+}
 FILE = re.compile(r"^--- (\S+)\n\+\+\+ b/(\S+)\n", re.MULTILINE)
 
 
@@ -38,6 +48,13 @@ def test_an_example_fits_the_code(example: str) -> None:
     for path, new, lines in changes(example):
         assert (ROOT / path).exists() is not new, path
         assert new or missing(lines, (ROOT / path).read_text().splitlines()) == [], path
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=NAMES)
+def test_the_members_and_thresholds_that_an_example_adds_lines_with_exist(example: str) -> None:
+    added = "\n".join(line for line in example.splitlines() if line[:1] == "+")
+    used = re.findall(rf"\b({'|'.join(NAMED)})\.([A-Z_]+)\b", added)
+    assert [f"{kind}.{name}" for kind, name in used if not hasattr(NAMED[kind], name)] == []
 
 
 def missing(change: list[str], there: list[str]) -> list[str]:

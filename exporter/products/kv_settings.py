@@ -127,7 +127,10 @@ class KVSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def _read(product: Product) -> KVSettings:
+    """One product's file; only the blocks of its rings where it has none."""
     file = _HERE / f"{product.value}.yaml"
+    if not file.is_file():
+        return KVSettings(product, "", "")
     table: dict[str, Any] = yaml.load(file.read_bytes(), Loader=yaml.CSafeLoader)
     return msgspec.convert({**table, "product": product.value}, KVSettings)
 

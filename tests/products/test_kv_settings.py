@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from exporter.model.pages import Product
-from exporter.products.kv_settings import HA_RING, SETTINGS, blocks_of, flags_of, has
+from exporter.products import kv_settings
+from exporter.products.kv_settings import HA_RING, SETTINGS, KVSettings, blocks_of, flags_of, has
 from exporter.products.registry import PRODUCTS, TABLES
 
 KNOWN = yaml.safe_load((Path(__file__).parent / "known_keys.yaml").read_text())
@@ -43,6 +44,13 @@ def test_each_row_says_where_it_was_read(product: Product) -> None:
     settings = SETTINGS[product]
     parts = (settings.runtime, settings.helm, settings.jsonnet, *settings.flags)
     assert all([settings.multi, settings.gossip, *(part.source for part in parts if part is not None)])
+
+
+def test_a_product_without_a_file_of_settings_has_the_blocks_of_its_rings_only(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(kv_settings, "_HERE", tmp_path)
+    assert kv_settings._read(Product.MIMIR) == KVSettings(Product.MIMIR, "", "")
 
 
 def test_the_switches_of_the_libraries_are_fields_that_they_have() -> None:
