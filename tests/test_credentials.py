@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.config import load_text
+from exporter.config import Config, load_text
 from exporter.sources.discovery.found_targets import FoundTarget, Listing, is_no_process
 from exporter.wiring import Watch
 from tests.sources.wire import response
@@ -111,6 +111,35 @@ async def test_a_member_that_a_seed_lists_is_asked_without_any_credential() -> N
                 await watch.poller.cycle()
         assert not other.is_told_a_secret()
         assert seed.is_told_a_secret()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("kind", ["consul", "etcd", "loki"])
+async def test_a_store_and_loki_get_credentials_of_their_own_and_none_of_the_processes(kind: str) -> None:
+    """Before a reload that adds another entry before theirs, and after it."""
+    async with listening(SEED) as seed, listening(OTHER) as asked, listening(OTHER) as further:
+
+        def entry(listener: Listener, key: str) -> dict[str, Any]:
+            url = f"http://{OTHER}:{listener.port}"
+            place = {"urls": [url]} if kind == "etcd" else {"url": url}
+            more = {"query": '{namespace="mimir"}'} if kind == "loki" else {}
+            named = {} if kind == "loki" else {"name": key}
+            return {**named, kind: {**place, **more, "http_client": {"headers": {"X-Key": key}}}}
+
+        def config(*entries: dict[str, Any]) -> Config:
+            told = yaml.safe_load(config_of({"static": {"urls": [f"http://{SEED}:{seed.port}"]}}))
+            block = "rejections" if kind == "loki" else "stores"
+            return load_text(yaml.safe_dump({**told, block: list(entries)}))
+
+        async with Watch(config(entry(asked, "first"))) as watch:
+            await watch.poller.cycle()
+            await watch.replace(config(entry(further, "second"), entry(asked, "first")))
+            before = len(asked.heads)
+            await watch.poller.cycle()
+        assert len(asked.heads) > before
+        for listener, key, foreign in ((asked, "first", "second"), (further, "second", "first")):
+            assert not listener.is_told_a_secret()
+            assert all(f"X-Key: {key}" in head and foreign not in head for head in listener.heads)
 
 
 @pytest.mark.asyncio
