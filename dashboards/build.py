@@ -8,9 +8,9 @@ from pathlib import Path
 
 from dashboards.boards import exporter, gossip, ha_tracker, overview, process, read_write, rings
 from dashboards.fields import Json
-from dashboards.frame import finished
 from dashboards.installation_settings import Options
 from dashboards.panels import House
+from dashboards.variables import finished
 
 BUILT = Path(__file__).parent / "built"
 _BOARDS = (overview, rings, gossip, process, ha_tracker, read_write, exporter)

@@ -19,7 +19,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from exporter.demo import Demo
-from exporter.demo.reserved_port import HttpDoor
+from exporter.demo.closable_port import HttpDoor
 from exporter.sources.http.fetcher import Fetcher
 
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from exporter.config import Config, load_text
-from exporter.sources.discovery.found_targets import FoundTarget, Listing, is_no_process
+from exporter.sources.discovery.target_source import FoundTarget, Listing, is_no_process
 from exporter.wiring import Watch
 from tests.sources.wire import response
 

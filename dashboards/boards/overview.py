@@ -5,9 +5,9 @@ from __future__ import annotations
 from alerts import thresholds as t
 from dashboards import fields as f
 from dashboards.fault_queries import problems, what_is_wrong
-from dashboards.frame import firing
 from dashboards.panel_specifications import Ask, Band, Board, Lanes, Lines, Row, Style, Table, Tile, Uid, band
 from dashboards.queries import EVERY_KEY, WRITING, Queries, equal
+from dashboards.variables import firing
 from exporter.derive.gate.step_table import NAMES
 from exporter.expose import catalogue as c
 from exporter.model.pages import Phase

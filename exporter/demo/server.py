@@ -17,12 +17,12 @@ from typing import Self
 
 from aiohttp import web
 
+from exporter.demo.closable_port import Handler, HttpDoor, ReservedPort, StreamDoor
 from exporter.demo.control import Control
 from exporter.demo.gossip_port import GossipPort
 from exporter.demo.log_files import LogFiles
 from exporter.demo.pages.answer import JSON, Reply
 from exporter.demo.pages.site import Site
-from exporter.demo.reserved_port import Handler, HttpDoor, ReservedPort, StreamDoor
 from exporter.demo.simulation.cluster import Cluster
 from exporter.demo.simulation.demo_settings import MICROSERVICES, READ_WRITE, DemoSettings
 from exporter.demo.simulation.process import Addresses, Process

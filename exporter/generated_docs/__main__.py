@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from exporter.generated_docs import configuration, metrics, snippets, steps
+from exporter.generated_docs import configuration, harms, metrics, snippets
 from exporter.generated_docs.write_or_compare import write_or_compare
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {
     "configuration.md": configuration.page,
     "metrics.md": metrics.page,
-    "harms.md": steps.page,
+    "harms.md": harms.page,
     "snippets.md": snippets.page,
 }
 

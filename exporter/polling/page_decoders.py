@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 from exporter.decode.formats.member_cache import MemberCache
 from exporter.decode.partition import decode_partition_ring
-from exporter.decode.ring import decode_ring
+from exporter.decode.ring_page import decode_ring
 from exporter.errors import DecodeError, FetchError
 from exporter.log import logger
 from exporter.model.pages import NOTICE, Answer, Outcome, Page, PartitionRing, Reason, Ring

@@ -13,7 +13,7 @@ from functools import partial
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from exporter.sources.discovery.found_targets import is_no_process
+from exporter.sources.discovery.target_source import is_no_process
 
 _THREADS = 32
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV

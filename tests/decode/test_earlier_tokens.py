@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.decode.earlier_tokens import SharedLists
-from exporter.decode.ring import decode_ring
+from exporter.decode.ring_page import decode_ring
 from exporter.model.entry import Member, State, Tokens
 from exporter.model.pages import Ring
 from exporter.products.ring_pages import RING_PAGES

@@ -15,8 +15,8 @@ import cramjam
 import pytest
 
 from exporter.demo import Demo, DemoSettings
+from exporter.demo.closable_port import take
 from exporter.demo.pages.status import DANGEROUS_PATHS
-from exporter.demo.reserved_port import take
 from exporter.demo.server import RUBBISH
 from exporter.model.pages import Phase
 from tests.demo.recorded import answer, answers

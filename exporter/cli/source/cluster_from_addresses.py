@@ -24,8 +24,8 @@ from exporter.model.entry import bare
 from exporter.model.facts import MemberFacts, Snapshot, TargetFacts
 from exporter.model.listed import few
 from exporter.model.pages import GossipMember, GossipState, Product
-from exporter.sources.discovery.found_targets import is_loopback
 from exporter.sources.discovery.gossip import host_of, may_be_asked
+from exporter.sources.discovery.target_source import is_loopback
 from exporter.sources.join_seeds import chosen
 from exporter.sources.name_resolution import Resolver
 from exporter.wiring import Watch

@@ -20,12 +20,12 @@ from exporter.derive.gate.checks import (
     quorum,
     ring_members,
 )
+from exporter.derive.gate.checks import external_store as store
 from exporter.derive.gate.checks import members_in_transit as transit
 from exporter.derive.gate.checks import read_write_mode as groups
 from exporter.derive.gate.checks import read_write_mode_old_group as paths
 from exporter.derive.gate.checks import read_write_mode_prerequisites as settings
 from exporter.derive.gate.checks import rings as keys
-from exporter.derive.gate.checks import store_use as store
 from exporter.model.migration import HA_TRACKER, LABELS, READ_WRITE, STORE, Migration
 from exporter.model.pages import Phase
 

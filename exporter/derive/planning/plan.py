@@ -16,7 +16,7 @@ from exporter.derive.planning.changes import (
     seed_changes,
     wait_changes,
 )
-from exporter.derive.planning.present import blocks_now, gossip_now, rings_now
+from exporter.derive.planning.present_settings import blocks_now, gossip_now, rings_now
 from exporter.derive.planning.restarts import settle, spares, waves
 from exporter.derive.planning.runtime_reach import reached
 from exporter.derive.planning.wanted import FOLLOWING, INTO, Wanted, external_of

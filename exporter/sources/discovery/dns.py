@@ -10,7 +10,7 @@ import dns.resolver
 from exporter.config import Dns
 from exporter.errors import DecodeError, FetchError
 from exporter.model.pages import Reason
-from exporter.sources.discovery.found_targets import MAX_FOUND, FoundTarget, Listing, Source, from_address
+from exporter.sources.discovery.target_source import MAX_FOUND, FoundTarget, Listing, Source, from_address
 
 GRACE = 3  # refreshes for which a name may be missing before its targets are removed
 LIFETIME = 5.0  # seconds for one question, all servers and tries together

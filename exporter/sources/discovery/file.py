@@ -16,8 +16,8 @@ from typing import TypeVar
 
 from exporter.config import FileSd
 from exporter.errors import DecodeError
-from exporter.sources.discovery.found_targets import FoundTarget, Listing, Source
 from exporter.sources.discovery.target_lists import read_list
+from exporter.sources.discovery.target_source import FoundTarget, Listing, Source
 
 MAX_FILE = 16 * 1024**2
 MAX_FILES = 1000

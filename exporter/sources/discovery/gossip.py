@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from exporter.config import GossipSd
-from exporter.sources.discovery.found_targets import FoundTarget, Listing, Source, is_loopback, is_no_process
+from exporter.sources.discovery.target_source import FoundTarget, Listing, Source, is_loopback, is_no_process
 
 GRACE = 120.0  # seconds a member stays a target after the last list that had it
 

@@ -10,8 +10,8 @@ from exporter.config import HttpSd
 from exporter.errors import FetchError
 from exporter.model.pages import Reason
 from exporter.sources.access.request_settings import ClientAccess
-from exporter.sources.discovery.found_targets import Listing, Source
 from exporter.sources.discovery.target_lists import read_json
+from exporter.sources.discovery.target_source import Listing, Source
 from exporter.sources.http.failures import WIRE_ERRORS, failure_of, status_error
 from exporter.sources.http.rare_requests import body_of, session
 

@@ -22,7 +22,6 @@ import yaml
 from exporter.config import Kubernetes
 from exporter.errors import DecodeError, FetchError, KVMigrationError
 from exporter.model.pages import Reason
-from exporter.sources.discovery.found_targets import MAX_FOUND, FoundTarget, Listing, Source
 from exporter.sources.discovery.pods import (
     continues_at,
     found_in,
@@ -31,6 +30,7 @@ from exporter.sources.discovery.pods import (
     pod_key,
     resource_version,
 )
+from exporter.sources.discovery.target_source import MAX_FOUND, FoundTarget, Listing, Source
 from exporter.sources.http.failures import WIRE_ERRORS, failure_of, status_error
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")

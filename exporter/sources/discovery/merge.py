@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from exporter.config import TargetEntry
 from exporter.model.pages import Target
-from exporter.sources.discovery.found_targets import FoundTarget
+from exporter.sources.discovery.target_source import FoundTarget
 from exporter.sources.name_resolution import Resolver, is_address
 
 RESOLVE_EVERY = 30.0

@@ -8,7 +8,7 @@ from typing import Any
 
 from exporter.config import Kubernetes
 from exporter.errors import DecodeError
-from exporter.sources.discovery.found_targets import FoundTarget, from_address, plain_name
+from exporter.sources.discovery.target_source import FoundTarget, from_address, plain_name
 
 COMPONENT_LABELS = ("app.kubernetes.io/component", "component", "name")
 _OVER = frozenset(("Succeeded", "Failed"))

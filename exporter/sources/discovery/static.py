@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 
 from exporter.config import Static
-from exporter.sources.discovery.found_targets import Listing, Source, from_url, plain_name
+from exporter.sources.discovery.target_source import Listing, Source, from_url, plain_name
 
 
 class StaticSource(Source):

@@ -13,7 +13,7 @@ from pathlib import PurePath
 from exporter.config.yaml_source import parse
 from exporter.errors import DecodeError
 from exporter.model.listed import few
-from exporter.sources.discovery.found_targets import MAX_FOUND, FoundTarget, Listing, from_address, labelled
+from exporter.sources.discovery.target_source import MAX_FOUND, FoundTarget, Listing, from_address, labelled
 
 
 def read_list(content: bytes, name: str, scheme: str) -> Listing:

@@ -32,12 +32,12 @@ from exporter.log import logger
 from exporter.model.pages import Target, Unwatched
 from exporter.sources.discovery.dns import DnsSource
 from exporter.sources.discovery.file import FileSource
-from exporter.sources.discovery.found_targets import FoundTarget, Listing, Source, is_no_process
 from exporter.sources.discovery.gossip import GossipSource, Lists
 from exporter.sources.discovery.http import HttpSource
 from exporter.sources.discovery.kubernetes import KubernetesSource
 from exporter.sources.discovery.merge import Addresses, Claim, left_behind, merge
 from exporter.sources.discovery.static import StaticSource
+from exporter.sources.discovery.target_source import FoundTarget, Listing, Source, is_no_process
 
 log = logger("kvmigration.discovery")
 FIRST_LOOK = 15.0  # seconds a source has at the first refresh before it is left out

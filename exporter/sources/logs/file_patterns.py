@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from itertools import islice, takewhile
 from pathlib import PurePath
 
-from exporter.sources.logs.open_file import Key
+from exporter.sources.logs.followed_file import Key
 
 MAX_FILES = 500  # followed at once, each with an open descriptor
 MAX_NAMES = 20_000  # of files that are listed

@@ -30,7 +30,7 @@ from exporter.log import logger
 from exporter.model.pages import Outcome
 from exporter.sources import state_file
 from exporter.sources.logs import file_patterns
-from exporter.sources.logs.open_file import Followed, Key, Number, Position, open_file
+from exporter.sources.logs.followed_file import Followed, Key, Number, Position, open_file
 from exporter.sources.logs.source import Count, Counts, LogSource, Take
 from exporter.sources.state_file import BrokenStateError, words
 

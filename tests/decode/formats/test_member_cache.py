@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from exporter.decode.formats import ring_pb2
 from exporter.decode.formats.member_cache import HEAD, ROOM, EntryCache, MemberCache
 from exporter.decode.formats.tokens import PIECE
-from exporter.decode.ring import decode_ring
+from exporter.decode.ring_page import decode_ring
 from exporter.decode.value import decode_value
 from exporter.errors import DecodeError
 from exporter.model.entry import Tokens

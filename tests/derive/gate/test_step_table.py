@@ -12,7 +12,7 @@ from exporter.derive.conclude import conclude
 from exporter.derive.gate.step_table import NAMES, STEPS, Rule
 from exporter.derive.gate.step_verdicts import nothing_read
 from exporter.derive.judging_rules import Rules
-from exporter.generated_docs import steps
+from exporter.generated_docs import harms
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import State
 from tests.derive.build import CLIENTS, COMPACTOR, Fleet, client, member, ring, step_of, verdicts
@@ -56,7 +56,7 @@ def test_every_step_asks_who_was_seen_and_whether_a_rollout_goes_on(rule: Rule) 
 
 
 def test_the_page_of_harms_is_that_of_the_table() -> None:
-    sections = steps.page().split("\n## ")[1:]
+    sections = harms.page().split("\n## ")[1:]
     for rule in STEPS:
         section = next(text for text in sections if text.startswith(f"{rule.name}\n"))
         assert all(f"[`{name}`](" in section for name in _ids(rule))

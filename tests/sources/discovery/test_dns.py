@@ -19,7 +19,7 @@ from exporter.errors import FetchError
 from exporter.model.pages import Reason
 from exporter.sources.discovery import dns as discovery_dns
 from exporter.sources.discovery.dns import DnsSource
-from exporter.sources.discovery.found_targets import Listing
+from exporter.sources.discovery.target_source import Listing
 from tests.real_servers import free_ports
 
 DNSMASQ = shutil.which("dnsmasq", path="/usr/sbin:/usr/bin:/sbin:/usr/local/sbin")

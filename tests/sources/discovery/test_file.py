@@ -13,7 +13,7 @@ import pytest
 
 from exporter.config import FileSd
 from exporter.sources.discovery.file import FileSource
-from exporter.sources.discovery.found_targets import Listing
+from exporter.sources.discovery.target_source import Listing
 
 
 def _source(*paths: Path, settle: float = 0.0) -> FileSource:

@@ -9,8 +9,8 @@ import pytest
 
 from exporter.config import TargetEntry
 from exporter.model.pages import Target
-from exporter.sources.discovery.found_targets import FoundTarget, from_address, labelled
 from exporter.sources.discovery.merge import Addresses, Claim, left_behind, merge
+from exporter.sources.discovery.target_source import FoundTarget, from_address, labelled
 
 _KINDS: dict[str, dict[str, Any]] = {
     "static": {"static": {"urls": ("http://x:1",)}},

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.errors import DecodeError
-from exporter.sources.discovery.found_targets import Listing, from_address, from_url
 from exporter.sources.discovery.target_lists import read_groups, read_json, read_list
+from exporter.sources.discovery.target_source import Listing, from_address, from_url
 
 YAML = """
 - targets: [mimir-0:8080, "10.0.0.2:8080", "[::1]:8080"]

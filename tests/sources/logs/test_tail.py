@@ -12,7 +12,7 @@ import pytest
 
 from exporter.model.pages import Outcome
 from exporter.sources import state_file
-from exporter.sources.logs import open_file
+from exporter.sources.logs import followed_file
 from exporter.sources.logs import tail as logs
 from exporter.sources.logs.tail import VERSION, LogFiles, Reading, State
 
@@ -335,9 +335,9 @@ def test_a_file_that_cannot_be_opened_is_a_failure_and_costs_itself_alone(
 ) -> None:
     append(tmp_path / "a.log", "1")
     append(tmp_path / "b.log", "2")
-    opened = open_file.open_file
+    opened = followed_file.open_file
 
-    def refuse(path: str) -> open_file.Followed | None:
+    def refuse(path: str) -> followed_file.Followed | None:
         if path.endswith("a.log"):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
         return opened(path)
@@ -352,7 +352,7 @@ def test_a_file_that_cannot_be_opened_is_a_failure_and_costs_itself_alone(
 def test_a_busy_file_does_not_keep_the_others_waiting(
     tmp_path: Path, tail: Callable[..., Tail], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(open_file, "CHUNK", 64 * 1024)
+    monkeypatch.setattr(followed_file, "CHUNK", 64 * 1024)
     monkeypatch.setattr(logs, "BUDGET", 256 * 1024)
     one = tail(tmp_path / "*.log")
     one.look()

@@ -11,10 +11,10 @@ import pytest
 from exporter.derive.gate.check_registration import Evidence
 from exporter.derive.gate.checks.clients import TWO_CLOCKS, clocks_agree
 from exporter.derive.gate.checks.elections import ha_elections_equal
+from exporter.derive.gate.checks.external_store import EMPTIED, store_read, stores_readable
 from exporter.derive.gate.checks.preflight import UNKNOWN_CONNECTIONS, gossip_port_quiet
 from exporter.derive.gate.checks.ring_members import writers_are_members
 from exporter.derive.gate.checks.rings import views_agree
-from exporter.derive.gate.checks.store_use import EMPTIED, store_read, stores_readable
 from exporter.derive.judging_rules import Rules
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import KeyFacts, SecondaryFacts, Snapshot

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from exporter.decode.formats import bounds
 from exporter.decode.formats.member_cache import MemberCache
-from exporter.decode.ring import decode_ring
+from exporter.decode.ring_page import decode_ring
 from exporter.errors import DecodeError
 from exporter.model.entry import Member, State, Tokens
 from tests.decode import pages

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from exporter.decode import ring
 from exporter.decode.formats.member_cache import MemberCache
-from exporter.decode.ring import decode_ring
+from exporter.decode.ring_page import decode_ring
 from exporter.errors import DecodeError
 from exporter.products.ring_pages import RING_PAGES
 from tests.decode.recorded import answers

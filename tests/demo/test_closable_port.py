@@ -10,7 +10,7 @@ import warnings
 import pytest
 from aiohttp import web
 
-from exporter.demo.reserved_port import HttpDoor, StreamDoor
+from exporter.demo.closable_port import HttpDoor, StreamDoor
 
 pytestmark = pytest.mark.asyncio
 ASKED = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
