@@ -47,12 +47,18 @@ Series = dict[str, float]
 def series_of(snapshot: Snapshot, labels: dict[str, str], began: float) -> Series:
     """Everything that an exporter exposes, as Prometheus writes it; times count from `began`."""
     found: Series = {}
+    own = tuple(labels.items())
     for metric, series in gather(rows_of(snapshot), 50_000).families.items():
         for values, number in series.items():
-            text = named(metric, dict(zip(metric.labels, values, strict=True)) | labels)
-            found[text] = number - began if metric in _TIMES else number
+            found[_row_name(metric, values, own)] = number - began if metric in _TIMES else number
     found[named(c.SERIES_DROPPED, labels)] = 0.0
     return found
+
+
+@lru_cache(maxsize=65_536)
+def _row_name(metric: Metric, values: tuple[str, ...], own: tuple[tuple[str, str], ...]) -> str:
+    """A row's name with the shard's own labels: it is asked for anew after every look."""
+    return named(metric, dict(zip(metric.labels, values, strict=True)) | dict(own))
 
 
 def named(metric: Metric | str, labels: dict[str, str]) -> str:
