@@ -92,11 +92,7 @@ FIXED_NAMES: Final[tuple[tuple[str, str, str], ...]] = (
     ("exporter/expose/catalogue.py", "RING_GHOST_MEMBERS", "named as its metric"),
     ("exporter/expose/shard_catalogue.py", "SHARD_GHOST_MEMBER", "named as its metric"),
     ("exporter/model/pages.py", "DEAD", "a state of memberlist's own"),
-    (
-        "exporter/decode/ha_tracker_page.py",
-        "elected_last_seen_time seen_time",
-        "named as on a product's own page",
-    ),
+    ("exporter/decode/tracker.py", "elected_last_seen_time seen_time", "named as on a product's own page"),
 )
 LONGEST: Final = 30  # words of a sentence on a page or in a docstring
 _FENCE: Final = re.compile(r"^ *```.*?^ *```[ \t]*$", re.DOTALL | re.MULTILINE)

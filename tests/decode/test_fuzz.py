@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from exporter.decode.build import decode_build
 from exporter.decode.config import decode_config
 from exporter.decode.formats.member_cache import MemberCache
-from exporter.decode.ha_tracker_page import decode_tracker
 from exporter.decode.label_rejections import rejected_label
 from exporter.decode.memberlist import decode_memberlist
 from exporter.decode.metrics import decode_metrics
 from exporter.decode.partition import decode_partition_ring
 from exporter.decode.ring_page import decode_ring
+from exporter.decode.tracker import decode_tracker
 from exporter.decode.value import decode_value
 from exporter.errors import DecodeError
 from exporter.model.entry import State

@@ -13,10 +13,10 @@ import pytest
 
 from exporter.decode.build import decode_build
 from exporter.decode.config import decode_config
-from exporter.decode.ha_tracker_page import decode_tracker
 from exporter.decode.memberlist import decode_memberlist
 from exporter.decode.metrics import decode_metrics
 from exporter.decode.ring_page import decode_ring
+from exporter.decode.tracker import decode_tracker
 from exporter.decode.value import decode_value
 from exporter.model.entry import State
 from exporter.model.pages import MemberlistPage, Product, Ring, TrackerPage

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.decode import ring
+from exporter.decode import ring_page
 from exporter.decode.formats.member_cache import MemberCache
 from exporter.decode.ring_page import decode_ring
 from exporter.errors import DecodeError
@@ -33,7 +33,7 @@ def test_every_recorded_page_is_the_same_from_remembered_rows(
     cache, expected = MemberCache(), [result(page.body) for page in pages]
     assert [result(page.body, cache) for page in pages] == expected
     slow = []
-    monkeypatch.setattr(ring, "_from_html", lambda body, clock: slow.append(body) or _never(body, clock))
+    monkeypatch.setattr(ring_page, "_from_html", lambda body, clock: slow.append(body) or _never(body, clock))
     found = [result(page.body, cache) for page in pages]
     fast = [number for number, page in enumerate(pages) if page.body not in slow]
     assert [found[number] for number in fast] == [expected[number] for number in fast]

@@ -11,11 +11,11 @@ import yaml
 from exporter.config.loading import load_text
 from exporter.decode.build import decode_build
 from exporter.decode.config import decode_config
-from exporter.decode.ha_tracker_page import decode_tracker
 from exporter.decode.label_rejections import rejected_label
 from exporter.decode.memberlist import decode_memberlist
 from exporter.decode.metrics import decode_metrics
 from exporter.decode.ring_page import decode_ring
+from exporter.decode.tracker import decode_tracker
 from exporter.decode.value import decode_value
 from exporter.demo import Cluster, Demo, DemoSettings
 from exporter.demo.log_files import line

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.decode.ha_tracker_page import decode_tracker
+from exporter.decode.tracker import decode_tracker
 from exporter.errors import DecodeError
 from exporter.model.pages import TrackerEntry, TrackerPage
 from tests.decode import pages
