@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
@@ -62,16 +63,16 @@ class Listing:
     not_running: tuple[str, ...] = ()
 
 
-class Source:
+class Source(ABC):
     """One source. `find` raises `KVMigrationError` or `OSError` where it has no result."""
 
     refresh: float  # seconds between two readings
 
+    @abstractmethod
     async def find(self) -> Listing:
         """Read once."""
-        raise NotImplementedError
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 (most keep nothing)
         """Let go of connections, where any are kept."""
 
 
