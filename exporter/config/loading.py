@@ -53,7 +53,7 @@ def load_text(text: str, name: str = "config", base: Path | None = None) -> Conf
 
 def _checked(text: str, name: str, base: Path | None, model: type[Model]) -> Model:
     document = parse(text)
-    _check_shape(document)
+    _check_shape(document, model)
     if document.problems:
         raise ConfigError(*(line_of(name, problem) for problem in document.problems))
     try:
@@ -63,10 +63,13 @@ def _checked(text: str, name: str, base: Path | None, model: type[Model]) -> Mod
     raise ConfigError(*(line_of(name, problem) for problem in problems))
 
 
-def _check_shape(document: Document) -> None:
+def _check_shape(document: Document, model: type[Model]) -> None:
     if document.problems or isinstance(document.value, dict):
         return
     if document.value is None:
+        if not any(field.is_required() for field in model.model_fields.values()):
+            document.value = {}
+            return
         message = "the file is empty; at least targets is needed"
     else:
         message = "must be a mapping of keys to values"

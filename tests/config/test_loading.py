@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from exporter.config import load, load_text, schema
+from exporter.config import HttpClient, load, load_as, load_text, schema
 from exporter.errors import ConfigError
 from exporter.sources.http.allow_list import is_prefix, is_ring_page
 
@@ -171,3 +171,10 @@ def test_a_path_prefix_is_accepted_exactly_if_it_may_be_asked(prefix: str) -> No
     except ConfigError:
         accepted = False
     assert accepted == is_prefix(prefix)
+
+
+@pytest.mark.parametrize("content", ["", "# only a comment\n"])
+def test_an_empty_file_of_a_part_that_needs_nothing_has_its_defaults(content: str, tmp_path: Path) -> None:
+    path = tmp_path / "http.yml"
+    path.write_text(content)
+    assert load_as(path, HttpClient) == HttpClient()

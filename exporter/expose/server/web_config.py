@@ -17,14 +17,12 @@ import re
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from exporter.config.http_client import TlsVersion
-from exporter.config.problems import found, line_of
+from exporter.config.loading import load_as
 from exporter.config.scalars import FileName, Secret, Settings, Text, refuse
 from exporter.config.units import Duration
-from exporter.config.yaml_source import MAX_BYTES, Document, Problem, parse
-from exporter.errors import ConfigError
 
 VERIFYING: Final = ("VerifyClientCertIfGiven", "RequireAndVerifyClientCert")
 _UNVERIFIED: Final = ("RequestClientCert", "RequireAnyClientCert", "RequireClientCert")
@@ -180,26 +178,4 @@ def load_web_config(path: Path) -> WebConfig:
 
     Files it names are relative to its own directory. They are not opened here, but in tls.py.
     """
-    try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1).decode("utf-8-sig")
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not UTF-8") from None
-    document = parse(text)
-    _require_mapping(document)
-    problems = document.problems
-    if not problems:
-        try:
-            return WebConfig.model_validate(document.value, context={"base": path.parent})
-        except ValidationError as error:
-            problems = found(error, document, WebConfig)
-    raise ConfigError(*(line_of(str(path), problem) for problem in problems))
-
-
-def _require_mapping(document: Document) -> None:
-    if document.value is None:
-        document.value = {}
-    if not document.problems and not isinstance(document.value, dict):
-        document.problems.append(Problem(document.line(()), (), "must be a mapping of keys to values"))
+    return load_as(path, WebConfig)

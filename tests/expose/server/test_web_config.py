@@ -152,5 +152,5 @@ def test_a_missing_file_and_a_binary_one_are_said_to_be(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"none\.yml: cannot be read: no such file or directory"):
         load_web_config(tmp_path / "none.yml")
     (tmp_path / "binary.yml").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match=r"binary.yml: not UTF-8"):
+    with pytest.raises(ConfigError, match=r"binary\.yml:1: not UTF-8: byte 0xff"):
         load_web_config(tmp_path / "binary.yml")
