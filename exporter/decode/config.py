@@ -8,7 +8,7 @@ and Mimir.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from types import MappingProxyType
@@ -88,7 +88,7 @@ def decode_config(body: bytes, product: Product = Product.UNKNOWN) -> ProcessCon
         ha_tracker=_bool(page.at("distributor.ha_tracker.enable_ha_tracker")),
         ingest_storage=_bool(page.at("ingest_storage.enabled")),
         ruler_frontend=_text(page.at("ruler.query_frontend.address")),
-        rings=MappingProxyType(dict(_each_ring(page, sections))),
+        rings=_by_key(_each_ring(page, sections)),
         common=_common(page.at(_COMMON)),
         **_runtime(page.at("runtime_config")),
         **_gossip(page.at("memberlist")),
@@ -137,6 +137,19 @@ def _instance_id(page: Block, sections: Iterable[_Section]) -> str:
 def _named(ring: Block) -> str:
     """The id in a ring's block; a lifecycler's stands beside its `ring` block."""
     return _text(ring.at("instance_id")) or _text(ring.beside("id"))
+
+
+def _by_key(rings: Iterable[tuple[str, RingConfig]]) -> Mapping[str, RingConfig]:
+    """The rings by their keys. One prefix can give two rings the same key: those of Mimir's ingesters and
+    rulers both end in `ring`. The first one of the product's table counts, with the key of each further ring
+    in `also`.
+    """
+    found: dict[str, RingConfig] = {}
+    for key, ring in rings:
+        first = found.setdefault(key, ring)
+        if ring.default_key not in first.default_keys:
+            found[key] = replace(first, also=(*first.also, ring.default_key))
+    return MappingProxyType(found)
 
 
 def _each_ring(page: Block, sections: Iterable[_Section]) -> Iterator[tuple[str, RingConfig]]:

@@ -31,6 +31,7 @@ class RingConfig:
     replication_factor: int | None = None
     zone_awareness: bool | None = None
     default_key: str = ""  # the key it would have with the default prefix
+    also: tuple[str, ...] = ()  # the default keys of further rings that this prefix gives the same key
     primary: str = ""
     secondary: str = ""
     mirror_enabled: bool | None = None  # before the runtime configuration
@@ -42,10 +43,15 @@ class RingConfig:
     tokens_file: str = ""  # where it keeps its tokens over a restart
     unregister_on_shutdown: bool | None = None
 
+    @property
+    def default_keys(self) -> tuple[str, ...]:
+        """The default key of each ring with this key: more than one is a fault of the configuration."""
+        return (self.default_key, *self.also)
+
 
 def ring_config_of(key: str, rings: Mapping[str, RingConfig]) -> RingConfig | None:
     """The settings of the ring with this key, or this default key; `None` where the page names none."""
-    return rings.get(key) or next((ring for ring in rings.values() if ring.default_key == key), None)
+    return rings.get(key) or next((ring for ring in rings.values() if key in ring.default_keys), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,8 @@ class ProcessConfig:
         """What it calls its rings, by their default keys."""
         found: dict[str, tuple[str, ...]] = {}
         for name, ring in self.rings.items():
-            found[ring.default_key] = (*found.get(ring.default_key, ()), name)
+            for key in ring.default_keys:
+                found[key] = (*found.get(key, ()), name)
         return found
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from exporter.decode.config import decode_config
 from exporter.errors import DecodeError
-from exporter.model.pages import RingConfig
+from exporter.model.pages import Product, RingConfig
 
 MIMIR = b"""\
 target: all
@@ -250,6 +250,23 @@ def test_a_release_without_labels_is_not_a_page_that_was_not_read(
     page: bytes, supported: bool | None
 ) -> None:
     assert decode_config(page).labels_supported is supported
+
+
+ONE_PREFIX = b"""\
+ingester: {ring: {kvstore: {store: multi, prefix: mimir/}, replication_factor: 3}}
+ruler: {ring: {kvstore: {store: multi, prefix: mimir/}}}
+compactor: {sharding_ring: {kvstore: {store: multi, prefix: mimir/}}}
+"""
+
+
+def test_two_rings_that_one_prefix_gives_the_same_key_are_both_named() -> None:
+    found = decode_config(ONE_PREFIX, Product.MIMIR)
+    assert {key: ring.default_keys for key, ring in found.rings.items()} == {
+        "mimir/ring": ("collectors/ring", "rulers/ring"),
+        "mimir/compactor": ("collectors/compactor",),
+    }
+    assert found.rings["mimir/ring"].replication_factor == 3
+    assert found.by_default["rulers/ring"] == found.by_default["collectors/ring"] == ("mimir/ring",)
 
 
 COMMON = b"""\

@@ -39,7 +39,7 @@ class Names:
         rings = config.rings if config else {}
         if key in rings and rings[key].default_key == key:
             return key  # nearly always
-        actual = next((name for name, ring in rings.items() if ring.default_key == key), "")
+        actual = next((name for name, ring in rings.items() if key in ring.default_keys), "")
         return actual or self.aliases.get(key, key)
 
     def default(self, key: str) -> str:
@@ -129,7 +129,8 @@ def _by_configs(shown: Iterable[str], configs: Iterable[ProcessConfig]) -> Mappi
     names: dict[str, set[str]] = defaultdict(set)
     for config in configs:
         for name, ring in config.rings.items():
-            names[ring.default_key].add(name)
+            for key in ring.default_keys:
+                names[key].add(name)
     return {key: next(iter(names[key])) for key in shown if len(names.get(key, ())) == 1}
 
 

@@ -20,7 +20,7 @@ from exporter.model.entry import State, port_of
 from exporter.model.facts import ClientFacts, KeyFacts, MemberFacts, Snapshot, TargetFacts
 from exporter.model.listed import grouped
 from exporter.model.rings import WriterFacts
-from exporter.products.ring_pages import reads_only_by_name, ring_of
+from exporter.products.ring_pages import key_of_client, reads_only_by_name, ring_of
 
 _TAKES_PART = frozenset({State.ACTIVE, State.JOINING, State.PENDING, State.READ_ONLY})
 Groups = Mapping[str, tuple[str, ...]]
@@ -128,13 +128,15 @@ def _missing_writers(
 def _misplaced(key: KeyFacts, roster: Roster) -> Iterable[str]:
     """Members of a process, certain by id and port, that has clients and none that writes this ring, while
     another process has one. The rulers of Loki 2.4 are such members among the ingesters, since their ring
-    inherits the ingesters' key.
+    inherits the ingesters' key. So are the rulers of a Mimir with one prefix for all rings.
     """
     for member in key.members:
         target = roster.targets.get(member.target)
         if target is None or member.state not in _TAKES_PART or target.recently_started:
             continue
-        if _is_at(member, target) and target.clients and not _may_write(key, target):
+        if not _is_at(member, target) or not target.clients:
+            continue
+        if not _may_write(key, target) or _writes_other_ring(key, target):
             yield f"{member.id} ({target.component})" if target.component else member.id
 
 
@@ -150,6 +152,14 @@ def _may_write(key: KeyFacts, target: TargetFacts) -> bool:
     """Whether a client may write the ring: with an unknown key it may."""
     writing = [client.key for client in target.clients if client.writes]
     return any(not name or name == key.key or ring_of(name) == key.ring for name in writing)
+
+
+def _writes_other_ring(key: KeyFacts, target: TargetFacts) -> bool:
+    """Whether a client of the process writes another ring under this key, by its own configuration."""
+    ring = target.config.rings.get(key.key) if target.config else None
+    further = ring.also if ring else ()
+    writing = (client for client in target.clients if client.writes and client.key == key.key)
+    return any(key_of_client(client.name, target.product) in further for client in writing)
 
 
 def _shared(members: Iterable[MemberFacts]) -> Groups:

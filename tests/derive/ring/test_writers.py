@@ -12,7 +12,7 @@ from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import Member, State
 from exporter.model.facts import KeyFacts, Snapshot
 from exporter.model.gate import Check
-from exporter.model.pages import RingConfig
+from exporter.model.pages import Product, RingConfig
 from exporter.model.rings import WriterFacts
 from tests.derive.build import COMPACTOR, INGESTER, NOW, Fleet, Process, client, key_of, member, ring, step_of
 
@@ -186,6 +186,31 @@ def test_a_member_is_misplaced_only_where_its_process_is_certain(config: dict[st
     fleet.processes[2].clients = (client("compactor-lifecycler"),)
     fleet.processes[2].config = config
     assert facts(fleet.look()).misplaced == ()
+
+
+@pytest.mark.parametrize(
+    ("clients", "named"),
+    [
+        (("ruler",), ("p-3 (ruler)",)),
+        (("ingester-lifecycler", "ruler"), ("p-3 (ruler)",)),
+        (("ingester-lifecycler",), ()),
+    ],
+)
+def test_a_member_that_writes_another_ring_under_the_same_key_is_named(
+    clients: tuple[str, ...], named: tuple[str, ...]
+) -> None:
+    """As the rulers of a Mimir with one prefix for all rings: their key ends as that of the ingesters."""
+    fleet, key = Fleet(), "mimir/ring"
+    told = RingConfig("multi", "mimir/", 60.0, 15.0, 3, zone_awareness=False, default_key=INGESTER)
+    rings = {key: replace(told, also=("rulers/ring",))}
+    for process in fleet.processes:
+        process.product, process.clients = Product.MIMIR, (client("ingester-lifecycler"),)
+        process.config = {"target": "ingester", "rings": rings}
+        process.pages, process.copies = {}, {key: ring(member(f"p-{n}") for n in (1, 2, 3))}
+    last = fleet.processes[2]
+    last.clients, last.config = tuple(map(client, clients)), {"target": "ruler", "rings": rings}
+    fleet.store = dict(last.copies)
+    assert facts(fleet.look(), key).misplaced == named
 
 
 def test_a_client_whose_ring_is_not_known_may_write_any() -> None:
