@@ -11,7 +11,7 @@ from tests.derive.build import Fleet, client, migration_of
 OFF: dict[str, Any] = {"mirror": False, "mirror_writes": 0.0}
 
 
-@pytest.mark.parametrize(("reader", "is_rollout"), [({}, False), (OFF, True)])
+@pytest.mark.parametrize(("reader", "is_rollout"), [({"mirror_writes": 0.0}, False), (OFF, True)])
 def test_a_reader_that_mirrors_shows_that_the_switch_reached_its_process(
     reader: dict[str, Any], is_rollout: bool
 ) -> None:
@@ -23,6 +23,7 @@ def test_a_reader_that_mirrors_shows_that_the_switch_reached_its_process(
     made.processes[0].clients = (client("ingester-lifecycler"),)
     for _ in range(3):
         seen = made.look(beat=True)
+    assert not any(one.writes for one in seen.targets[1].clients if one.name == "ingester-ring")
     rings = migration_of(seen, "rings")
     assert (rings.rollout is not None) == is_rollout
     assert any("compactor-lifecycler" in warning for warning in rings.warnings) != is_rollout
