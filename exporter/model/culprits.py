@@ -63,6 +63,7 @@ class Kind(enum.StrEnum):
     # joining; `what` is a seed, a setting or a port
     SEEDS_NONE = "seeds-none"
     SEEDS_ITSELF = "seeds-itself"
+    SEEDS_OF_NO_PROCESS = "seeds-of-no-process"  # `names` are those with the address of no process
     SEED_UNRESOLVED = "seed-unresolved"
     SEED_NOT_LOOKED_UP = "seed-not-looked-up"
     REJOIN_NEVER = "rejoin-never"

@@ -7,6 +7,7 @@ that compares, votes or searches for missing entries uses `Entry` and no subclas
 from __future__ import annotations
 
 import enum
+import ipaddress
 import re
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -146,6 +147,16 @@ def host_of(address: str) -> str:
     if not colon or not port.isdigit():
         return address.strip("[]")
     return host.strip("[]")
+
+
+@lru_cache(maxsize=16_384)
+def ip_address(host: str) -> str:
+    """An IP address in its one usual form, "" for a name, and for an address that means the own machine."""
+    try:
+        found = ipaddress.ip_address(host)
+    except ValueError:
+        return ""
+    return "" if found.is_loopback or found.is_unspecified else str(found)
 
 
 @lru_cache(maxsize=16_384)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, cast
 
 from exporter.derive import kv_clients
 from exporter.derive.gate.coverage import Universe, is_in_rings, runs_memberlist, universe
 from exporter.derive.gate.rollback import is_mixed
+from exporter.derive.identity.member_processes import each_once
 from exporter.derive.judging_rules import Rules
 from exporter.derive.migration.risks import joins_only_itself
 from exporter.derive.store.external_store import unattended
+from exporter.model.entry import ip_address
 from exporter.model.facts import ClientFacts, GossipFacts, KeyFacts, Snapshot, TargetFacts
 from exporter.model.migration import HA_TRACKER, OF_ALL, STORE
 
@@ -86,6 +89,20 @@ class Evidence:
     def lonely(self) -> frozenset[str]:
         """The processes that have only their own address as seeds: after a restart each would be isolated."""
         return frozenset(target.name for target in self.up if joins_only_itself(target))
+
+    @Common
+    def hosts(self) -> frozenset[str]:
+        """Each IP address of a process, of a ring member, or of a gossip member of more than one list."""
+        listing = Counter(id(target.gossip.members) for target in self.targets if target.gossip)
+        lists = each_once(target.gossip.members for target in self.targets if target.gossip)
+        times = Counter[str]()
+        for at, members in lists.items():
+            times.update(dict.fromkeys((member.address for member in members), listing[at]))
+        enough = min(2, listing.total())
+        found = {target.host for target in self.targets}
+        found |= {host for host, count in times.items() if count >= enough}
+        found |= {member.host for key in self.now.keys for member in key.members}
+        return frozenset(address for host in found if (address := ip_address(host)))
 
     @Common
     def every_client(self) -> tuple[ClientFacts, ...]:

@@ -65,6 +65,7 @@ TEMPLATES: Final[Mapping[Kind, str]] = {
     Kind.PAGES_DENIED: "401 or 403 for {names:and3}: probably credentials under http_client are missing",
     Kind.SEEDS_NONE: "{target} has none",
     Kind.SEEDS_ITSELF: "{target} names only itself",
+    Kind.SEEDS_OF_NO_PROCESS: "{target} names only addresses of no process: {names:3}",
     Kind.SEED_UNRESOLVED: "{member}: {what}",
     Kind.SEED_NOT_LOOKED_UP: "{member}",
     Kind.REJOIN_NEVER: "{target} has 0",

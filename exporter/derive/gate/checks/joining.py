@@ -15,7 +15,7 @@ from exporter.derive.gate.check_registration import Answer, CheckFunction, check
 from exporter.derive.identity.member_processes import each_once
 from exporter.derive.migration.risks import is_at
 from exporter.model.culprits import Culprit, Kind, Looked, LookedKind
-from exporter.model.entry import port_of
+from exporter.model.entry import host_of, ip_address, port_of
 from exporter.model.facts import TargetFacts
 from exporter.model.listed import grouped
 
@@ -67,8 +67,8 @@ def _join_members(choice: Choice, *, of_others: bool = False) -> CheckFunction:
                 unknown.append(Culprit(Kind.PROCESS_NOT_RESPONDING, target.name))
             elif not seeds:
                 wrong.append(Culprit(Kind.SEEDS_NONE, target.name))
-            elif target.name in evidence.lonely and not (of_others and _is_named(target, evidence.up)):
-                wrong.append(Culprit(Kind.SEEDS_ITSELF, target.name))
+            elif lack := _lack(target, seeds, evidence):
+                wrong += [] if of_others and _is_named(target, evidence.up) else [lack]
         return Answer(wrong, unknown, _counted(chosen), _nothing_to_judge(evidence, chosen, choice))
 
     return judge
@@ -78,6 +78,21 @@ def _is_named(target: TargetFacts, targets: Chosen) -> bool:
     """Whether another process has this one among its seeds."""
     lists = (t.config.join_members or () for t in targets if t.config and t is not target)
     return any(is_at(target, seed) for seeds in lists for seed in seeds)
+
+
+def _lack(target: TargetFacts, seeds: tuple[str, ...], evidence: Evidence) -> Culprit | None:
+    """Blame a process for seeds that are all itself or, as removed hosts are, at the address of no process. A
+    name may have any address, and a shard reads only some processes.
+    """
+    if target.name in evidence.lonely:
+        return Culprit(Kind.SEEDS_ITSELF, target.name)
+    if evidence.is_part or not evidence.hosts:
+        return None
+    addresses = {seed: ip_address(host_of(seed.rpartition("+")[2])) for seed in seeds}
+    removed = tuple(seed for seed, found in addresses.items() if found and found not in evidence.hosts)
+    if not all(seed in removed or is_at(target, seed) for seed in seeds):
+        return None
+    return Culprit(Kind.SEEDS_OF_NO_PROCESS, target.name, names=removed)
 
 
 def _rejoin_interval(choice: Choice) -> CheckFunction:

@@ -14,6 +14,7 @@ from exporter.derive.judging_rules import Rules
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check
+from exporter.model.pages import GossipMember, GossipState
 from tests.derive.build import CLIENTS, Fleet, Process, client, step_of
 
 Change = Callable[[Fleet], None]
@@ -60,6 +61,18 @@ def _ports_of_their_own(fleet: Fleet) -> None:
     _set(3, bind_port=7999, join_members=("a:7946",))(fleet)
 
 
+def _published(*viewers: int) -> Change:
+    """All have one seed, at an address that no process has; these list a gossip member there."""
+
+    def apply(fleet: Fleet) -> None:
+        _all(join_members=("198.51.100.1:7946",))(fleet)
+        for number in viewers:
+            there = GossipMember("p-9-0123abcd", "198.51.100.1", 7946, GossipState.ALIVE)
+            fleet.processes[number - 1].strangers = (there,)
+
+    return apply
+
+
 def _config_lost(fleet: Fleet) -> None:
     fleet.processes[0].lost = frozenset({"config"})
 
@@ -71,6 +84,17 @@ CASES: list[tuple[str, Change, str, str, Kind | None, str]] = [
     ("no seed", _set(2, join_members=()), "join-members", "fails", Kind.SEEDS_NONE, "10.0.0.2:80"),
     ("only itself", _set(2, join_members=("10.0.0.2:7946",)), "join-members", "fails", Kind.SEEDS_ITSELF,
      "10.0.0.2:80"),
+    ("addresses of removed hosts", _set(2, join_members=("10.0.9.9:7946", "dns+10.0.9.8:7946")),
+     "join-members", "fails", Kind.SEEDS_OF_NO_PROCESS, "10.0.0.2:80"),
+    ("itself and a removed host", _set(2, join_members=("10.0.9.9:7946", "10.0.0.2:7946")), "join-members",
+     "fails", Kind.SEEDS_OF_NO_PROCESS, "10.0.0.2:80"),
+    ("a removed host and another process", _set(2, join_members=("10.0.9.9:7946", "10.0.0.1:7946")),
+     "join-members", "holds", None, ""),
+    ("a removed host and a name", _set(2, join_members=("10.0.9.9:7946", "gossip-ring:7946")),
+     "join-members", "holds", None, ""),
+    ("the address of a gossip member", _published(1, 2, 3), "join-members", "holds", None, ""),
+    ("an address that one process alone lists", _published(1), "join-members", "fails",
+     Kind.SEEDS_OF_NO_PROCESS, "10.0.0.1:80"),
     ("no rejoining", _set(2, rejoin_interval=0.0), "rejoin-interval", "fails", Kind.REJOIN_NEVER,
      "10.0.0.2:80"),
     ("not read", _config_lost, "join-members", "unknown", Kind.PROCESS_NOT_RESPONDING, "10.0.0.1:80"),
@@ -148,6 +172,9 @@ def test_while_the_store_is_the_primary_the_seed_of_the_others_may_name_only_its
     fleet = _fleet(mirror=False, mirror_writes=0.0)
     for process in fleet.processes:
         process.config = {"join_members": ("10.0.0.1:7946",), "rejoin_interval": 0.0}
+    assert _check(fleet.look(), "enable-mirroring", "join-members").verdict.value == "holds"
+    for process in fleet.processes:
+        process.config = {"join_members": ("10.0.0.1:7946", "10.0.9.9:7946"), "rejoin_interval": 0.0}
     assert _check(fleet.look(), "enable-mirroring", "join-members").verdict.value == "holds"
     _set(2, join_members=("10.0.0.2:7946",))(fleet)
     found = _check(fleet.look(), "enable-mirroring", "join-members")
