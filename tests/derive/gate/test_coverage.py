@@ -94,6 +94,17 @@ def test_a_ring_that_a_process_says_is_not_running_is_not_missed() -> None:
     assert _check(fleet.look(), "members-healthy").verdict is Verdict.PASSED
 
 
+def test_a_store_that_is_the_primary_of_no_ring_is_not_missed_in_the_primary() -> None:
+    fleet = Fleet()
+    for process in fleet.processes:
+        process.clients = tuple(client(name, primary="memberlist") for name in CLIENTS)
+    fleet.look(beat=True)
+    fleet.store_outcome = Outcome.FAILED
+    step = step_of(fleet.look(beat=True), "disable-mirroring")
+    (check,) = (check for check in step.checks if check.id == "members-healthy")
+    assert check.verdict is Verdict.PASSED
+
+
 def test_each_check_that_passes_says_how_much_it_looked_at() -> None:
     for check in step_of(_fleet().look(beat=True), STEP).checks:
         assert check.covered, check.id

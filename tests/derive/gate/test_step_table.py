@@ -15,6 +15,7 @@ from exporter.derive.judging_rules import Rules
 from exporter.generated_docs import harms
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import State
+from exporter.model.facts import Snapshot
 from tests.derive.build import CLIENTS, COMPACTOR, Fleet, client, member, ring, step_of, verdicts
 
 Change = Callable[[Fleet], None]
@@ -83,8 +84,8 @@ def _compactors(fleet: Fleet, *states: State) -> None:
         fleet.store[COMPACTOR] = told
 
 
-def _after(step: str, states: tuple[State, ...], seconds: float) -> tuple[bool, dict[str, str]]:
-    """What the gate says after members have been in these states for some seconds."""
+def _after(step: str, states: tuple[State, ...], seconds: float) -> Snapshot:
+    """What is there after members have been in these states for some seconds."""
     fleet = _at(step, Rules(soak=60.0, stores=("consul",)))
     for _ in range(10):
         seen = fleet.look(beat=True)
@@ -95,22 +96,25 @@ def _after(step: str, states: tuple[State, ...], seconds: float) -> tuple[bool, 
         fleet.beat()
         _compactors(fleet, *states)
         seen = fleet.look(0.0)
-    return step_of(seen, step).open, verdicts(seen, step)
+    return seen
 
 
 @pytest.mark.parametrize("step", PHASES)
 @pytest.mark.parametrize("state", [State.JOINING, State.LEAVING])
 def test_members_that_stay_joining_or_leaving_close_every_step(step: str, state: State) -> None:
-    is_open, told = _after(step, (state,) * 3, 900.0)
-    assert not is_open
-    assert told["no-long-transitions"] == "fails"
+    seen = _after(step, (state,) * 3, 900.0)
+    assert not step_of(seen, step).open
+    assert verdicts(seen, step)["no-long-transitions"] == "fails"
 
 
 @pytest.mark.parametrize("step", PHASES)
 @pytest.mark.parametrize("state", [State.JOINING, State.LEAVING])
 def test_a_short_transition_is_told_and_closes_nothing(step: str, state: State) -> None:
-    is_open, told = _after(step, (State.ACTIVE, State.ACTIVE, state), 30.0)
-    assert (is_open, told) == (True, {})
+    seen = _after(step, (State.ACTIVE, State.ACTIVE, state), 30.0)
+    assert (step_of(seen, step).open, verdicts(seen, step)) == (True, {})
+    (check,) = (check for check in step_of(seen, step).checks if check.id == "no-long-transitions")
+    named = [(one.member, one.what) for looked in check.evidence for one in looked.culprits]
+    assert named == [("p-3", state.value)]
 
 
 def test_an_exporter_that_starts_while_members_are_joining_opens_nothing() -> None:

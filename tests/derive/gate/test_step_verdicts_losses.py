@@ -361,3 +361,18 @@ def test_a_process_that_leaves_the_list_breaks_the_soak() -> None:
     assert opened[-1]
     fleet.processes = fleet.processes[:2]
     assert not step_of(fleet.look(beat=True), "switch-primary").open
+
+
+def test_a_key_whose_client_has_not_moved_may_be_in_the_store_alone() -> None:
+    fleet = _fleet_with(*CLIENTS, primary="memberlist")
+    moved = fleet.processes[0].clients[0]
+    for process in fleet.processes:
+        process.clients = (moved, client("compactor-lifecycler"))
+    _with(COMPACTOR, ring([member("p-1")], fleet.now), None)(fleet)
+    lost = [
+        culprit
+        for check in step_of(fleet.look(), "disable-mirroring").checks
+        for culprit in check.culprits
+        if check.id == "nothing-lost"
+    ]
+    assert lost == []

@@ -292,6 +292,16 @@ def test_one_process_of_a_ring_without_multi_is_left_out_while_the_rest_of_it_mi
     assert (found.name, found.count, found.of) == (CLIENTS[0], 1, 3)
 
 
+@pytest.mark.parametrize("skew", [0.0, 100.0, -100.0])
+def test_a_rollout_that_an_exporter_meets_last_moved_at_the_last_start_by_our_clock(skew: float) -> None:
+    made = Fleet()
+    for process in made.processes[1:]:
+        process.clients = tuple(client(name, **OFF) for name in CLIENTS)
+    made.processes[0].started, made.processes[0].skew = made.now - 300.0 + skew, skew
+    rollout = migration_of(made.look(beat=True), "rings").rollout
+    assert rollout is not None and rollout.moved_at == made.processes[0].started - skew
+
+
 def test_a_rollout_that_stands_still_is_a_warning_and_one_that_moves_is_none() -> None:
     made = Fleet()
     for process in made.processes[1:]:
