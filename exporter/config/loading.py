@@ -57,7 +57,7 @@ def _checked(text: str, name: str, base: Path | None, model: type[Model]) -> Mod
     if document.problems:
         raise ConfigError(*(line_of(name, problem) for problem in document.problems))
     try:
-        return model.model_validate(document.value, context={"base": base})
+        return model.model_validate(document.value or {}, context={"base": base})
     except ValidationError as error:
         problems = found(error, document, model)
     raise ConfigError(*(line_of(name, problem) for problem in problems))
@@ -68,7 +68,6 @@ def _check_shape(document: Document, model: type[Model]) -> None:
         return
     if document.value is None:
         if not any(field.is_required() for field in model.model_fields.values()):
-            document.value = {}
             return
         message = "the file is empty; at least targets is needed"
     else:

@@ -13,7 +13,7 @@ from exporter.derive.previous_cycle import History
 from exporter.expose.wording.worded_snapshot import worded
 from exporter.model.entry import Member, Replica, State, Tokens
 from exporter.model.facts import KeyFacts, Snapshot
-from exporter.model.gate import Step
+from exporter.model.gate import Check, Step
 from exporter.model.migration import Migration
 from exporter.model.pages import (
     NOTICE,
@@ -318,6 +318,11 @@ def migration_of(snapshot: Snapshot, name: str) -> Migration:
 def step_of(snapshot: Snapshot, name: str, migration: str = "") -> Step:
     """One step of the gate: of `rings` where it has it and no other migration is named."""
     return next(s for s in snapshot.steps if s.name == name and migration in ("", s.migration))
+
+
+def check_of(snapshot: Snapshot, step: str, name: str) -> Check:
+    """One check of a step."""
+    return next(check for check in step_of(snapshot, step).checks if check.id == name)
 
 
 def verdicts(snapshot: Snapshot, step: str, migration: str = "") -> dict[str, str]:

@@ -39,8 +39,8 @@ class Names:
         rings = config.rings if config else {}
         if key in rings and rings[key].default_key == key:
             return key  # nearly always
-        actual = next((name for name, ring in rings.items() if key in ring.default_keys), "")
-        return actual or self.aliases.get(key, key)
+        actual = config.by_default.get(key) if config else None
+        return actual[0] if actual else self.aliases.get(key, key)
 
     def default(self, key: str) -> str:
         """The default key of a stored one that was recognised by its content; else the key itself."""
@@ -128,9 +128,8 @@ def _by_configs(shown: Iterable[str], configs: Iterable[ProcessConfig]) -> Mappi
     """The name that all configurations that were read give to a ring, where they agree."""
     names: dict[str, set[str]] = defaultdict(set)
     for config in configs:
-        for name, ring in config.rings.items():
-            for key in ring.default_keys:
-                names[key].add(name)
+        for key, found in config.by_default.items():
+            names[key].update(found)
     return {key: next(iter(names[key])) for key in shown if len(names.get(key, ())) == 1}
 
 

@@ -13,7 +13,7 @@ from exporter.model.facts import Snapshot
 from exporter.model.gate import Check, Verdict
 from exporter.model.migration import FIXED, Migration
 from exporter.model.pages import Outcome, Product
-from tests.derive.build import CLIENTS, COMPACTOR, INGESTER, PAGES, Fleet, client, step_of
+from tests.derive.build import CLIENTS, COMPACTOR, INGESTER, PAGES, Fleet, check_of, client, step_of
 
 Change = Callable[[Fleet], None]
 STEP = "switch-primary"
@@ -100,9 +100,8 @@ def test_a_store_that_is_the_primary_of_no_ring_is_not_missed_in_the_primary() -
         process.clients = tuple(client(name, primary="memberlist") for name in CLIENTS)
     fleet.look(beat=True)
     fleet.store_outcome = Outcome.FAILED
-    step = step_of(fleet.look(beat=True), "disable-mirroring")
-    (check,) = (check for check in step.checks if check.id == "members-healthy")
-    assert check.verdict is Verdict.PASSED
+    found = check_of(fleet.look(beat=True), "disable-mirroring", "members-healthy")
+    assert found.verdict is Verdict.PASSED
 
 
 def test_each_check_that_passes_says_how_much_it_looked_at() -> None:

@@ -16,7 +16,7 @@ from exporter.generated_docs import harms
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.entry import State
 from exporter.model.facts import Snapshot
-from tests.derive.build import CLIENTS, COMPACTOR, Fleet, client, member, ring, step_of, verdicts
+from tests.derive.build import CLIENTS, COMPACTOR, Fleet, check_of, client, member, ring, step_of, verdicts
 
 Change = Callable[[Fleet], None]
 MEMBERLIST: dict[str, Any] = {
@@ -112,8 +112,8 @@ def test_members_that_stay_joining_or_leaving_close_every_step(step: str, state:
 def test_a_short_transition_is_told_and_closes_nothing(step: str, state: State) -> None:
     seen = _after(step, (State.ACTIVE, State.ACTIVE, state), 30.0)
     assert (step_of(seen, step).open, verdicts(seen, step)) == (True, {})
-    (check,) = (check for check in step_of(seen, step).checks if check.id == "no-long-transitions")
-    named = [(one.member, one.what) for looked in check.evidence for one in looked.culprits]
+    evidence = check_of(seen, step, "no-long-transitions").evidence
+    named = [(one.member, one.what) for looked in evidence for one in looked.culprits]
     assert named == [("p-3", state.value)]
 
 

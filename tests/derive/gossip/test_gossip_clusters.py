@@ -9,7 +9,7 @@ from exporter.derive.gossip.unknown_members import STAYS
 from exporter.model.culprits import Culprit, Kind
 from exporter.model.facts import Snapshot
 from exporter.model.gate import Check
-from tests.derive.build import Fleet, Process, step_of
+from tests.derive.build import Fleet, Process, check_of
 
 STEP = "switch-primary"
 
@@ -22,7 +22,7 @@ def fleet_of(*sees: tuple[int, ...]) -> Fleet:
 
 
 def check(seen: Snapshot, name: str) -> Check:
-    return next(c for c in step_of(seen, STEP).checks if c.id == name)
+    return check_of(seen, STEP, name)
 
 
 def sizes(seen: Snapshot) -> list[int]:

@@ -14,10 +14,9 @@ from exporter.expose.wording import culprits, labels
 from exporter.expose.wording.check_evidence import text
 from exporter.model.culprits import Culprit, Kind, LookedKind
 from exporter.model.facts import Rejection, Snapshot
-from exporter.model.gate import Check
 from exporter.model.migration import LabelConflict, LabelRollout, LabelStep
 from exporter.model.pages import GossipMember
-from tests.derive.build import Fleet, Process, step_of, verdicts
+from tests.derive.build import Fleet, Process, check_of, step_of, verdicts
 
 
 def identity(target: str, *names: str) -> Identity:
@@ -278,10 +277,6 @@ def test_a_process_that_joins_no_gossip_needs_no_label() -> None:
     assert "labels-agree" not in verdicts(fleet.look(), "switch-primary")
 
 
-def _check(found: Snapshot, step: str, check: str) -> Check:
-    return next(c for c in step_of(found, step).checks if c.id == check)
-
-
 def _labelled(*labels: str) -> Snapshot:
     return _configured(*({"label": label} for label in labels))
 
@@ -292,7 +287,7 @@ def _labelled(*labels: str) -> Snapshot:
 ])  # fmt: skip
 def test_a_label_that_looks_empty_is_empty(label: str, verdict: str) -> None:
     seen = _labelled(label, label, label)
-    assert _check(seen, "preflight", "label-set").verdict.value == verdict
+    assert check_of(seen, "preflight", "label-set").verdict.value == verdict
     assert seen.gossip is not None and seen.gossip.rollout is not None
     assert (seen.gossip.rollout.stage == "unlabelled") is (not label.strip(" \u200b"))
 
@@ -312,7 +307,7 @@ def test_a_label_that_is_easily_written_otherwise_is_a_warning(label: str, warni
     seen = _labelled(label, label, label)
     said = [risk for risk in seen.fleet.risks if "The cluster label" in risk]
     assert [warning in risk for risk in said] == ([True] if warning else [])
-    check = _check(seen, "preflight", "label-set")
+    check = check_of(seen, "preflight", "label-set")
     assert check.verdict.value == "holds"
     odd = [text(one) for one in check.evidence if one.kind is LookedKind.LABEL_UNUSUAL]
     assert odd == ([f"It {warning}."] if warning else [])
@@ -331,13 +326,13 @@ def test_labels_that_look_alike_are_shown_so_that_one_sees_the_difference(
     labels: tuple[str, str],
     alike: bool,  # a column
 ) -> None:
-    check = _check(_labelled(*labels, labels[0]), "enforce-label", "labels-agree")
+    check = check_of(_labelled(*labels, labels[0]), "enforce-label", "labels-agree")
     assert check.verdict.value == "fails"
     assert (Culprit(Kind.LABELS_ALIKE) in check.culprits) is alike
 
 
 def test_characters_that_are_not_ascii_are_shown_with_their_codes() -> None:
-    check = _check(_labelled("prod-\u00e9", "prod-e\u0301", "prod-\u00e9"), "enforce-label", "labels-agree")
+    check = check_of(_labelled("prod-\u00e9", "prod-e\u0301", "prod-\u00e9"), "enforce-label", "labels-agree")
     assert [culprits.name(one).split()[1] for one in check.culprits[:2]] == [
         "(prod-e\\u0301)",
         "(prod-\\xe9)",
@@ -349,5 +344,5 @@ def test_characters_that_are_not_ascii_are_shown_with_their_codes() -> None:
 ])  # fmt: skip
 def test_the_remedy_for_a_release_without_labels_is_one_that_exists(step: str, check: str) -> None:
     without, with_setting = _configured(OLD, OLD), _labelled("", "", "lab")
-    assert _check(without, step, check).remedy.startswith("Upgrade 10.0.0.1:80, 10.0.0.2:80 first")
-    assert "Upgrade" not in _check(with_setting, step, check).remedy
+    assert check_of(without, step, check).remedy.startswith("Upgrade 10.0.0.1:80, 10.0.0.2:80 first")
+    assert "Upgrade" not in check_of(with_setting, step, check).remedy

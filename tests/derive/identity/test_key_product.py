@@ -8,12 +8,21 @@ import pytest
 
 from exporter.derive.identity.key_product import is_foreign, uncovered, unused_keys
 from exporter.model.culprits import Culprit, Kind
-from exporter.model.facts import Snapshot, TargetFacts
-from exporter.model.gate import Check
+from exporter.model.facts import TargetFacts
 from exporter.model.pages import ProcessConfig, Product, RingConfig, Value
 from exporter.products.ha_keys import HaKeys
 from exporter.products.ring_pages import HA_KEY
-from tests.derive.build import CLIENTS, COMPACTOR, INGESTER, Fleet, client, key_of, member, ring, step_of
+from tests.derive.build import (
+    CLIENTS,
+    COMPACTOR,
+    INGESTER,
+    Fleet,
+    check_of,
+    client,
+    key_of,
+    member,
+    ring,
+)
 
 RULERS = "mimir-rulers/ring"
 
@@ -91,20 +100,16 @@ def fleet_naming(*keys: str) -> Fleet:
     return fleet
 
 
-def check(look: Snapshot, step: str, name: str) -> Check:
-    return next(one for one in step_of(look, step).checks if one.id == name)
-
-
 def test_a_living_ring_below_a_named_prefix_is_ours_though_no_target_uses_it() -> None:
     fleet = fleet_naming(RULERS)
     fleet.store[RULERS], fleet.modified[RULERS] = ring([member("r-1", fleet.now)]), 1
     look = fleet.look()
     for name in ("keys-copied", "no-ghosts"):
-        found = check(look, "switch-primary", name)
+        found = check_of(look, "switch-primary", name)
         assert found.verdict.value == "unknown"
         assert RULERS in {one.key for one in found.culprits}
     fleet.store[RULERS] = ring([member("r-1", fleet.now - 4000)])
-    left = check(fleet.look(), "switch-primary", "keys-copied")
+    left = check_of(fleet.look(), "switch-primary", "keys-copied")
     assert left.verdict.value == "holds", "nobody keeps it fresh: it holds nothing back"
 
 
@@ -112,9 +117,9 @@ def test_after_the_switch_a_living_ring_in_the_store_alone_is_lost() -> None:
     fleet = fleet_naming(RULERS)
     for process in fleet.processes:
         process.clients = tuple(client(name, primary="memberlist") for name in CLIENTS)
-    assert check(fleet.look(), "disable-mirroring", "nothing-lost").verdict.value == "holds"
+    assert check_of(fleet.look(), "disable-mirroring", "nothing-lost").verdict.value == "holds"
     fleet.store[RULERS], fleet.modified[RULERS] = ring([member("r-1", fleet.now)]), 1
-    found = check(fleet.look(), "disable-mirroring", "nothing-lost")
+    found = check_of(fleet.look(), "disable-mirroring", "nothing-lost")
     assert (found.verdict.value, found.culprits) == ("fails", (Culprit(Kind.STORE_ONLY, key=RULERS),))
 
 
@@ -140,7 +145,7 @@ def test_a_store_that_lacks_what_the_pages_show_proves_nothing(value: Any, verdi
         lacking(fleet, INGESTER, value)
     look = fleet.look()
     for name in ("keys-copied", "members-copied", "contents-equal", "lag"):
-        assert check(look, "switch-primary", name).verdict.value == verdict, name
+        assert check_of(look, "switch-primary", name).verdict.value == verdict, name
     key = key_of(look, INGESTER)
     assert key.secondary is not None and key.secondary.by_pages == (verdict == "unknown")
     assert key.quorum_margin is None or key.quorum_margin >= 0, "nobody says that writes fail"

@@ -67,8 +67,10 @@ def _join_members(choice: Choice, *, of_others: bool = False) -> CheckFunction:
                 unknown.append(Culprit(Kind.PROCESS_NOT_RESPONDING, target.name))
             elif not seeds:
                 wrong.append(Culprit(Kind.SEEDS_NONE, target.name))
-            elif lack := _lack(target, seeds, evidence):
-                wrong += [] if of_others and _is_named(target, evidence.up) else [lack]
+            elif (useless := _useless(target, seeds, evidence)) and not (
+                of_others and _is_named(target, evidence.up)
+            ):
+                wrong.append(useless)
         return Answer(wrong, unknown, _counted(chosen), _nothing_to_judge(evidence, chosen, choice))
 
     return judge
@@ -80,15 +82,15 @@ def _is_named(target: TargetFacts, targets: Chosen) -> bool:
     return any(is_at(target, seed) for seeds in lists for seed in seeds)
 
 
-def _lack(target: TargetFacts, seeds: tuple[str, ...], evidence: Evidence) -> Culprit | None:
-    """Blame a process for seeds that are all itself or, as removed hosts are, at the address of no process. A
-    name may have any address, and a shard reads only some processes.
+def _useless(target: TargetFacts, seeds: tuple[str, ...], evidence: Evidence) -> Culprit | None:
+    """The process, where each of its seeds is itself or, as a removed host is, at the address of no process.
+    A name may have any address, and a shard reads only some processes.
     """
     if target.name in evidence.lonely:
         return Culprit(Kind.SEEDS_ITSELF, target.name)
-    if evidence.is_part or not evidence.hosts:
-        return None
     addresses = {seed: ip_address(host_of(seed.rpartition("+")[2])) for seed in seeds}
+    if evidence.is_part or not any(addresses.values()) or not evidence.hosts:
+        return None  # nearly always: seeds are names
     removed = tuple(seed for seed, found in addresses.items() if found and found not in evidence.hosts)
     if not all(seed in removed or is_at(target, seed) for seed in seeds):
         return None

@@ -12,10 +12,8 @@ import pytest
 from exporter.derive.gate.step_table import STEPS
 from exporter.derive.judging_rules import Rules
 from exporter.model.culprits import Culprit, Kind
-from exporter.model.facts import Snapshot
-from exporter.model.gate import Check
 from exporter.model.pages import GossipMember, GossipState
-from tests.derive.build import CLIENTS, Fleet, Process, client, step_of
+from tests.derive.build import CLIENTS, Fleet, Process, check_of, client, step_of
 
 Change = Callable[[Fleet], None]
 LATE: dict[str, Any] = {"primary": "memberlist", "mirror": False}
@@ -27,10 +25,6 @@ def _fleet(**told: Any) -> Fleet:
     for process in fleet.processes:
         process.clients = tuple(client(name, **told) for name in CLIENTS)
     return fleet
-
-
-def _check(seen: Snapshot, step: str, check: str) -> Check:
-    return next(c for c in step_of(seen, step).checks if c.id == check)
 
 
 def _set(number: int, **told: Any) -> Change:
@@ -138,7 +132,7 @@ def test_what_a_start_needs_is_asked_first_and_last(
 ) -> None:
     fleet = _fleet(**(ALONE if step == "preflight" else LATE))
     change(fleet)
-    found = _check(fleet.look(), step, check)
+    found = check_of(fleet.look(), step, check)
     assert found.verdict.value == verdict
     assert not kind or (kind, named) in {(one.kind, one.target or one.what) for one in found.culprits}
 
@@ -146,7 +140,7 @@ def test_what_a_start_needs_is_asked_first_and_last(
 def test_values_are_named_with_their_processes_the_most_frequent_first() -> None:
     fleet = _fleet(**LATE)
     _set(2, gossip_tls=True)(fleet)
-    found = _check(fleet.look(), "remove-multi", "gossip-settings-agree")
+    found = check_of(fleet.look(), "remove-multi", "gossip-settings-agree")
     assert found.culprits == (
         Culprit(
             Kind.SETTING_DIFFERS, what="tls_enabled false", value=2, names=("10.0.0.1:80", "10.0.0.3:80")
@@ -172,12 +166,12 @@ def test_while_the_store_is_the_primary_the_seed_of_the_others_may_name_only_its
     fleet = _fleet(mirror=False, mirror_writes=0.0)
     for process in fleet.processes:
         process.config = {"join_members": ("10.0.0.1:7946",), "rejoin_interval": 0.0}
-    assert _check(fleet.look(), "enable-mirroring", "join-members").verdict.value == "holds"
+    assert check_of(fleet.look(), "enable-mirroring", "join-members").verdict.value == "holds"
     for process in fleet.processes:
         process.config = {"join_members": ("10.0.0.1:7946", "10.0.9.9:7946"), "rejoin_interval": 0.0}
-    assert _check(fleet.look(), "enable-mirroring", "join-members").verdict.value == "holds"
+    assert check_of(fleet.look(), "enable-mirroring", "join-members").verdict.value == "holds"
     _set(2, join_members=("10.0.0.2:7946",))(fleet)
-    found = _check(fleet.look(), "enable-mirroring", "join-members")
+    found = check_of(fleet.look(), "enable-mirroring", "join-members")
     assert found.culprits == (Culprit(Kind.SEEDS_ITSELF, "10.0.0.2:80"),)
 
 
@@ -200,7 +194,7 @@ def test_a_process_that_keeps_and_watches_no_ring_is_not_asked_for_seeds(
 ) -> None:
     fleet = _fleet(**(ALONE if step == "preflight" else LATE))
     fleet.processes.append(other)
-    assert _check(fleet.look(), step, check).verdict.value == "holds"
+    assert check_of(fleet.look(), step, check).verdict.value == "holds"
 
 
 def test_a_step_of_read_write_mode_on_the_store_alone_asks_for_no_seeds() -> None:
@@ -209,8 +203,8 @@ def test_a_step_of_read_write_mode_on_the_store_alone_asks_for_no_seeds() -> Non
     for process in fleet.processes:
         process.memberlist, process.config = False, {"join_members": ()}
     seen = fleet.look()
-    assert _check(seen, "retire-microservices", "join-members").verdict.value == "holds"
-    assert _check(seen, "preflight", "join-members").verdict.value == "fails"
+    assert check_of(seen, "retire-microservices", "join-members").verdict.value == "holds"
+    assert check_of(seen, "preflight", "join-members").verdict.value == "fails"
 
 
 @pytest.mark.parametrize(
@@ -229,12 +223,12 @@ def test_names_that_only_resolve_elsewhere_keep_no_restart_back(
     fleet = _fleet(**LATE)
     fleet.resolved = resolved
     _all(join_members=("a:1", "b:1"))(fleet)
-    assert _check(fleet.look(), "remove-multi", "join-members-resolve").verdict.value == verdict
+    assert check_of(fleet.look(), "remove-multi", "join-members-resolve").verdict.value == verdict
 
 
 def test_a_process_that_did_not_join_makes_names_that_do_not_resolve_a_fault() -> None:
     fleet = _fleet(**LATE)
     fleet.resolved = {"gossip-ring:7946": "no such name"}
     fleet.processes[0].sees = (1,)
-    assert _check(fleet.look(), "remove-multi", "join-members-resolve").verdict.value == "fails"
-    assert _check(fleet.look(), "preflight", "join-members-resolve").verdict.value == "fails"
+    assert check_of(fleet.look(), "remove-multi", "join-members-resolve").verdict.value == "fails"
+    assert check_of(fleet.look(), "preflight", "join-members-resolve").verdict.value == "fails"
