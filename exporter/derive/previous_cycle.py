@@ -162,8 +162,11 @@ def _lost(
     one is a process on its way out; half of a ring at once is not. Of a shard's ring only its own members
     count, since the rest is unwatched. The loss is reported as long as the member's process writes the ring
     without a member in it.
+
+    A process with a healthy member has only another name: a container has a new host name with each start,
+    at the same address, and may restart between two cycles or while no cycle runs.
     """
-    there = {member.target for member in here.values()}
+    there = {member.target for member in here.values() if member.state is not State.UNHEALTHY}
     kept = {
         name: (at, target)
         for name, (at, target) in history.lost.items()
@@ -172,7 +175,7 @@ def _lost(
     fresh = [
         m
         for m in vanished
-        if m.state is State.ACTIVE and (m.target in watched.answering or (not m.target and not here))
+        if m.state is State.ACTIVE and (m.target in watched.answering - there or (not m.target and not here))
     ]
     base = history.members if watched.all else [m for m in history.members if m.target in watched.answering]
     only_one = not watched.all and len(fresh) == 1 and bool(here)  # of a few, one on its way out may be half

@@ -93,6 +93,7 @@ NO_LOSS = [
     ("had been leaving", [facts(1), facts(2, state=State.LEAVING)], ring(1), ALL),
     ("had been ill", [facts(1), facts(2, state=State.UNHEALTHY)], ring(1), ALL),
     ("of nobody we know", [facts(1), facts(2, target="")], ring(1), ALL),
+    ("containers with new host names", ring(1, 2), [facts(3, target="p-1"), facts(4, target="p-2")], ALL),
 ]
 
 
@@ -103,6 +104,12 @@ def test_what_is_ordinary_is_no_loss(
     before: list[MemberFacts], then: list[MemberFacts], answering: frozenset[str]
 ) -> None:
     assert not after((NOW, before), (NOW + 15, then), answering=answering).lost
+
+
+def test_members_of_an_old_backup_are_no_new_names_of_their_processes() -> None:
+    """A store that is restored has the processes' former members, which no process renews."""
+    former = [facts(n, state=State.UNHEALTHY, target=f"p-{n - 2}") for n in (3, 4)]
+    assert after((NOW, ring(1, 2)), (NOW + 15, former)).lost.keys() == {"m-1", "m-2"}
 
 
 def test_a_ring_that_is_empty_all_at_once_is_a_loss_whosever_the_members_were() -> None:
