@@ -57,9 +57,9 @@ def _unknown(q: Queries) -> str:
 
 
 def _blind(q: Queries) -> str:
-    known = q.writing_phase("count")
-    up = f"count {q.by()} ({q.series(c.TARGET_UP)} == 1)"
-    return f"count {q.by()} (\n{_unknown(q)}\n)\nor\n{up} unless {q.on()} {known}"
+    """Clients without a phase. Where the complete fleet has none: its processes, for all their clients."""
+    up = f"{q.most(c.TARGET_UP, 'target')} == 1\nunless {q.on()} {q.writing_phase('count')}"
+    return f'{_unknown(q)}\nor {q.on()}\nlabel_replace(\n{up},\n"kv_name", "(all clients)", "", ""\n)'
 
 
 GROUP = Group(
@@ -122,14 +122,13 @@ GROUP = Group(
             "KVMigrationPhaseUnknown",
             Severity.WARNING,
             t.PHASE_UNKNOWN,
-            _blind,
+            Names(_blind, CLIENT),
             "The phase of the migration is unknown",
             (
-                "Processes of <fleet> answer, but {{ $value }} show no phase of their KV clients. Clients "
-                "without a phase: <names>. Alerts that depend on the phase cannot fire meanwhile."
+                "Processes of <fleet> answer, but {{ $value }} KV client(s) or process(es) show no phase: "
+                "<names>. Alerts that depend on the phase cannot fire meanwhile."
             ),
             "Writing clients, or the complete fleet, show no phase: other alerts cannot judge.",
-            names=Names(_unknown, CLIENT),
         ),
     ),
 )

@@ -63,6 +63,7 @@ READ_CONFIG_AGAIN = 60.0  # it changes by a restart, which is noticed at once; t
 READ_RARELY = 300.0
 UNREACHABLE = frozenset({Reason.REFUSED, Reason.DNS, Reason.TLS})  # no connection, for any page
 NOT_RESPONDING = UNREACHABLE | {Reason.TIMEOUT, Reason.DEADLINE}
+HIDDEN = "absent, while /metrics counts gossip members"
 
 
 @dataclass(slots=True)
@@ -321,11 +322,20 @@ class Visit:
         return self.memory.is_starting(self.metrics.clock, self.now())
 
     async def read_gossip(self) -> None:
-        """Third round: its member list and its keys."""
+        """Third round: its member list and its keys. A process that counts gossip members has this page: if
+        the page is absent, a proxy hides it and nothing is known.
+        """
         self._elected = None
-        self.gossip = await self._page(
+        page = await self._page(
             "/memberlist", lambda body, _: decode_memberlist(body, self.cache, self.ha), accept=JSON
         )
+        if page.outcome is Outcome.ABSENT and self._gossips and not self._starting:
+            page = replace(page, outcome=Outcome.FAILED, reason=Reason.STATUS, detail=HIDDEN)
+        self.gossip = page
+
+    @property
+    def _gossips(self) -> bool:
+        return self.metrics.value is not None and self.metrics.value.gossip_members is not None
 
     def elected(self) -> frozenset[str]:
         """The living HA-tracker keys that it lists."""

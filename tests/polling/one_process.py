@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from exporter.decode.formats.member_cache import MemberCache
-from exporter.model.pages import Answer, Observation, Outcome, Product, Reason, Target
+from exporter.model.pages import Answer, MemberlistPage, Observation, Outcome, Page, Product, Reason, Target
 from exporter.polling.process_state import Memory
 from exporter.polling.visit import Visit
 from exporter.sources.http.fetcher import Fetcher
@@ -26,6 +26,7 @@ class OneProcess:
     config_path: str = "/config"
     product: Product = Product.CORTEX  # as configured
     clients: tuple[str, ...] = ()
+    gossip_members: int | None = None  # as its metrics count them
     shown: dict[str, bytes] = field(default_factory=dict)  # ring pages; the others answer 404
     failing: dict[str, Reason] = field(default_factory=dict)
     bare: dict[str, bytes] = field(default_factory=dict)  # ring pages in HTML, where that is asked for
@@ -46,6 +47,8 @@ class OneProcess:
         if path == "/metrics":
             text = "go_goroutines 1\n"
             text += f"process_start_time_seconds {self.start}\n" if self.start is not None else ""
+            if self.gossip_members is not None:
+                text += f"cortex_memberlist_client_cluster_members_count {self.gossip_members}\n"
             for name in self.clients:
                 text += f'cortex_kv_request_duration_seconds_count{{kv_name="{name}",type="consul"}} 1\n'
             return Answer(Outcome.OK, status=200, body=text.encode(), asked_at=self.now)
@@ -68,6 +71,13 @@ class OneProcess:
             self.cache,
             self.product,
         )
+
+    def gossip(self) -> Page[MemberlistPage]:
+        """Its member list, as one cycle reads it."""
+        visit = self.begin()
+        asyncio.run(visit.read_metrics())
+        asyncio.run(visit.read_gossip())
+        return visit.gossip
 
     def visit(self, seconds: float = 600.0, rings: bool | None = None) -> Observation:
         """Let time pass and read the first round, and the second where that is asked for: `False` where it

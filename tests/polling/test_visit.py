@@ -151,6 +151,19 @@ def test_an_absent_page_of_an_old_process_is_asked_for_where_the_process_should_
     assert (COMPACTOR in seen.rings) is again
 
 
+@pytest.mark.parametrize(
+    ("members", "started", "outcome"),
+    [(13, 1000.0, Outcome.FAILED), (13, 4990.0, Outcome.ABSENT), (None, 1000.0, Outcome.ABSENT)],
+    ids=["it gossips", "it starts", "it has no memberlist"],
+)
+def test_the_member_list_of_a_process_that_counts_gossip_members_is_not_absent_but_not_read(
+    members: int | None, started: float, outcome: Outcome
+) -> None:
+    page = OneProcess(gossip_members=members, start=started).gossip()
+    assert page.outcome is outcome
+    assert ("counts gossip members" in page.detail) is (outcome is Outcome.FAILED)
+
+
 def test_the_pages_that_an_old_process_has_not_are_left_alone_for_minutes() -> None:
     process = OneProcess(clients=("ingester-lifecycler",), shown={"/ring": EMPTY})
     process.visit(rings=True)

@@ -184,7 +184,7 @@ CASES = (
         {ring(1): "2x9 -1x100"},
         at=40,
         says=(
-            "Processes of <fleet> answer, but 1 show no phase of their KV clients. Clients without a phase: "
+            "Processes of <fleet> answer, but 1 KV client(s) or process(es) show no phase: "
             "ingester-1 ingester-lifecycler. Alerts that depend on the phase cannot fire meanwhile."
         ),
     ),
@@ -196,8 +196,9 @@ CASES = (
         without=("client_phase", "mirror_"),
         at=15,
         says=(
-            "Processes of <fleet> answer, but 3 show no phase of their KV clients. Clients without a phase: "
-            "none. Alerts that depend on the phase cannot fire meanwhile."
+            "Processes of <fleet> answer, but 3 KV client(s) or process(es) show no phase: "
+            "ingester-0 (all clients), ingester-1 (all clients), ingester-2 (all clients). "
+            "Alerts that depend on the phase cannot fire meanwhile."
         ),
     ),
     Case(UNKNOWN, THRESHOLD, "unknown for one step less than its time", {ring(1): "2x9 -1x29 2x100"}),
