@@ -151,12 +151,15 @@ def host_of(address: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def ip_address(host: str) -> str:
-    """An IP address in its one usual form, "" for a name, and for an address that means the own machine."""
+    """An IP address in its one usual form, "" for a name, and for an address that means the own machine. An
+    IPv4 address that is written as one of IPv6 is that IPv4 address.
+    """
     try:
         found = ipaddress.ip_address(host)
     except ValueError:
         return ""
-    return "" if found.is_loopback or found.is_unspecified else str(found)
+    plain = getattr(found, "ipv4_mapped", None) or found
+    return "" if plain.is_loopback or plain.is_unspecified else str(plain)
 
 
 @lru_cache(maxsize=16_384)

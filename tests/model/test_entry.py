@@ -13,6 +13,7 @@ from exporter.model.entry import (
     Replica,
     State,
     Tokens,
+    ip_address,
     owns,
 )
 
@@ -87,3 +88,19 @@ def test_an_entry_is_a_renewal_later_unless_it_was_so_before_the_other(
 ) -> None:
     first = Replica("a", 90.0, elected_at=10.0)
     assert first.is_neighbour(later, 15.0) is later.is_neighbour(first, 15.0) is neighbours
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
+        ("2001:DB8::0:1", "2001:db8::1"),
+        ("::ffff:127.0.0.1", ""),
+        ("127.0.0.1", ""),
+        ("::", ""),
+        ("gossip-ring", ""),
+    ],
+)
+def test_an_ip_address_has_one_form_and_a_name_or_the_own_machine_has_none(host: str, address: str) -> None:
+    assert ip_address(host) == address

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar, cast
 from exporter.derive import kv_clients
 from exporter.derive.gate.coverage import Universe, is_in_rings, runs_memberlist, universe
 from exporter.derive.gate.rollback import is_mixed
-from exporter.derive.identity.member_processes import each_once
+from exporter.derive.identity.member_processes import census_of, each_once
 from exporter.derive.judging_rules import Rules
 from exporter.derive.migration.risks import joins_only_itself
 from exporter.derive.store.external_store import unattended
@@ -92,12 +92,13 @@ class Evidence:
 
     @Common
     def hosts(self) -> frozenset[str]:
-        """Each IP address of a process, of a ring member, or of a gossip member of more than one list."""
+        """Each IP address of a process, a ring member, or a gossip member that is alive in two lists or more."""
         listing = Counter(id(target.gossip.members) for target in self.targets if target.gossip)
         lists = each_once(target.gossip.members for target in self.targets if target.gossip)
         times = Counter[str]()
         for at, members in lists.items():
-            times.update(dict.fromkeys((member.address for member in members), listing[at]))
+            living = {address for _, (address, _) in census_of(members).spots}
+            times.update(dict.fromkeys(living, listing[at]))
         enough = min(2, listing.total())
         found = {target.host for target in self.targets}
         found |= {host for host, count in times.items() if count >= enough}

@@ -19,7 +19,7 @@ from functools import lru_cache
 from itertools import chain
 from types import MappingProxyType
 
-from exporter.model.entry import Member, host_of, port_of
+from exporter.model.entry import Member, host_of, ip_address, port_of
 from exporter.model.facts import TargetFacts
 from exporter.model.listed import grouped
 from exporter.model.pages import GossipMember, GossipState, Observation, ProcessConfig, Ring
@@ -157,8 +157,8 @@ def _is_its_own(
     name, host = own.bare_name, observation.target.host
     if _contradicts(observation.config.value, own):
         return False
-    if own.address == host or not _is_ip(host) or name in given:
-        return True
+    if own.address == host or not ip_address(host) or name in given:
+        return True  # a name, or a tunnel's end on this machine, is no address to contradict the member's
     other_processes = [other for other in observed if other is not observation]
     rings = (ring for other in other_processes for ring in _rings_of(other))
     entries = (entry for ring in rings if (entry := ring.members.get(name)) is not None)

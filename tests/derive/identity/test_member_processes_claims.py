@@ -89,6 +89,23 @@ def test_a_ring_in_another_process_s_gossip_copy_proves_a_name(copied: bool) -> 
     assert seen.gossip.unidentified == (() if copied else tuple(f"10.0.0.{n}:80" for n in (1, 2, 3)))
 
 
+@pytest.mark.parametrize(
+    ("host", "unidentified"), [("127.0.0.1", 0), ("[::1]", 0), ("10.8.0.9", 3)], ids=["v4", "v6", "another"]
+)
+def test_a_process_in_no_ring_is_known_behind_a_tunnel_but_not_at_another_address(
+    host: str, unidentified: int
+) -> None:
+    """A tunnel ends on the exporter's machine: its address says nothing of the process's own."""
+    fleet = Fleet()
+    for process in fleet.processes:
+        process.url = f"http://{host}:{8080 + process.number}"
+        process.config = {"instance_id": process.name}
+        process.pages, process.copies = dict.fromkeys(PAGES), {}
+    seen = fleet.look()
+    assert seen.gossip is not None
+    assert len(seen.gossip.unidentified) == unidentified
+
+
 def _with_a_dead_one(fleet: Fleet) -> None:
     everybody = ring([*(member(p.name) for p in fleet.processes), member("old-9", NOW - 900)], NOW)
     for process in fleet.processes:

@@ -55,13 +55,13 @@ def _ports_of_their_own(fleet: Fleet) -> None:
     _set(3, bind_port=7999, join_members=("a:7946",))(fleet)
 
 
-def _published(*viewers: int) -> Change:
+def _published(*viewers: int, state: GossipState = GossipState.ALIVE) -> Change:
     """All have one seed, at an address that no process has; these list a gossip member there."""
 
     def apply(fleet: Fleet) -> None:
         _all(join_members=("198.51.100.1:7946",))(fleet)
         for number in viewers:
-            there = GossipMember("p-9-0123abcd", "198.51.100.1", 7946, GossipState.ALIVE)
+            there = GossipMember("p-9-0123abcd", "198.51.100.1", 7946, state)
             fleet.processes[number - 1].strangers = (there,)
 
     return apply
@@ -87,6 +87,10 @@ CASES: list[tuple[str, Change, str, str, Kind | None, str]] = [
     ("a removed host and a name", _set(2, join_members=("10.0.9.9:7946", "gossip-ring:7946")),
      "join-members", "holds", None, ""),
     ("the address of a gossip member", _published(1, 2, 3), "join-members", "holds", None, ""),
+    ("the address of a gossip member that left", _published(1, 2, 3, state=GossipState.LEFT), "join-members",
+     "fails", Kind.SEEDS_OF_NO_PROCESS, "10.0.0.1:80"),
+    ("an IPv4 address as one of IPv6", _set(2, join_members=("[::ffff:10.0.0.1]:7946",)), "join-members",
+     "holds", None, ""),
     ("an address that one process alone lists", _published(1), "join-members", "fails",
      Kind.SEEDS_OF_NO_PROCESS, "10.0.0.1:80"),
     ("no rejoining", _set(2, rejoin_interval=0.0), "rejoin-interval", "fails", Kind.REJOIN_NEVER,
