@@ -92,7 +92,7 @@ class Evidence:
 
     @Common
     def hosts(self) -> frozenset[str]:
-        """Each IP address of a process, a ring member, or a gossip member that is alive in two lists or more."""
+        """Each IP address of a process, a ring member, or a gossip member in state alive in several lists."""
         listing = Counter(id(target.gossip.members) for target in self.targets if target.gossip)
         lists = each_once(target.gossip.members for target in self.targets if target.gossip)
         times = Counter[str]()
