@@ -89,7 +89,7 @@ TEMPLATES: Final[Mapping[Kind, str]] = {
     Kind.MEMBERS_LOST: "{key} lost {value} {what} at once",
     Kind.MEMBERS_FOREIGN: "foreign members of {key}: {value} ({names:6})",
     Kind.MEMBERS_MISPLACED: (
-        "{value} of {of: members} of {key} run a component that does not write it: {names:6}"
+        "{value} of {of: members} of {key} are processes of another component: {names:6}"
     ),
     Kind.WRITERS_MISSING: "{value} of {of: writers} of {key} have no member in it: {names:6}",
     Kind.WRITERS_UNTOLD: "{key}: which member belongs to {names:6}",

@@ -143,7 +143,7 @@ WORDS: list[tuple[Culprit, str]] = [
     ),
     (
         Culprit(Kind.MEMBERS_MISPLACED, key="k", value=1, of=3, names=("p-3 (compactor)",)),
-        "1 of 3 members of k run a component that does not write it: p-3 (compactor)",
+        "1 of 3 members of k are processes of another component: p-3 (compactor)",
     ),
     (
         Culprit(Kind.ID_SHARED, key="k", member="a", value=2, names=("x", "y")),
