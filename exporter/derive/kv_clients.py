@@ -306,11 +306,15 @@ def primary_of(clients: Iterable[ClientFacts]) -> str:
 
 
 def store_of(client: ClientFacts) -> str:
-    """The store that a client reads and writes first, "" where it shows none."""
+    """The store that a client reads and writes first, "" where it shows none. One of an unknown phase may
+    write to both of its stores: without its gauges, its requests show no primary.
+    """
     if client.primary:
         return client.primary
     if client.phase is Phase.MEMBERLIST:
         return "memberlist"
+    if client.phase is Phase.UNKNOWN:
+        return ""
     return next((kind for kind in client.store_requests if kind in EXTERNAL_STORES), "")
 
 

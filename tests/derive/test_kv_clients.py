@@ -73,6 +73,7 @@ CONSUL = facts("consul", Phase.MIRRORING, stores=("consul", "memberlist"))
 GOSSIP = facts("memberlist", Phase.SWITCHED, stores=("consul", "memberlist"))
 READER = facts("memberlist", Phase.SWITCHED, writes=False, stores=("etcd", "memberlist"))
 UNSAID = facts("", Phase.UNKNOWN)
+WITHOUT_GAUGES = facts("", Phase.UNKNOWN, store_requests={"consul": 3.0, "memberlist": 3.0, "multi": 3.0})
 PRIMARIES = [
     ("all on the store", [CONSUL, CONSUL], "consul"),
     ("one has not left it", [GOSSIP, CONSUL], "consul"),
@@ -83,6 +84,9 @@ PRIMARIES = [
     ("before multi", [facts("", Phase.EXTERNAL, store_requests={"etcd": 3.0})], "etcd"),
     ("after multi", [facts("", Phase.MEMBERLIST)], "memberlist"),
     ("nobody says", [UNSAID], ""),
+    ("one writes to both stores without its gauges", [GOSSIP, WITHOUT_GAUGES], "memberlist"),
+    ("the same, and the rest is on the store", [CONSUL, WITHOUT_GAUGES], "consul"),
+    ("all write to both stores without their gauges", [WITHOUT_GAUGES], ""),
     ("one voice names a store that is none", [CONSUL, CONSUL, facts("aaa", Phase.MIRRORING)], "consul"),
     ("one voice names another store", [CONSUL, CONSUL, facts("etcd", Phase.MIRRORING)], "consul"),
     ("a name that is none, alone", [facts("aaa", Phase.MIRRORING)], ""),
