@@ -256,6 +256,7 @@ class LookedKind(enum.StrEnum):
     NO_MEMBERLIST_YET = "no-memberlist-yet"
     NO_MEMBERLIST_RUNS_YET = "no-memberlist-runs-yet"
     NO_MEMBERLIST = "no-memberlist"
+    ONE_PROCESS = "one-process"
     SEEDS = "seeds"
     SEEDS_ELSEWHERE = "seeds-elsewhere"
     RING_WRITERS = "ring-writers"

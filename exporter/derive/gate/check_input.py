@@ -12,6 +12,7 @@ from exporter.derive.gate.rollback import is_mixed
 from exporter.derive.identity.member_processes import census_of, each_once
 from exporter.derive.judging_rules import Rules
 from exporter.derive.migration.risks import joins_only_itself
+from exporter.derive.migration.single_process import is_single_process
 from exporter.derive.store.external_store import unattended
 from exporter.model.entry import ip_address
 from exporter.model.facts import ClientFacts, GossipFacts, KeyFacts, Snapshot, TargetFacts
@@ -89,6 +90,11 @@ class Evidence:
     def lonely(self) -> frozenset[str]:
         """The processes that have only their own address as seeds: after a restart each would be isolated."""
         return frozenset(target.name for target in self.up if joins_only_itself(target))
+
+    @Common
+    def is_single_process(self) -> bool:
+        """Whether the cluster is certainly one process: it has no other one to join."""
+        return is_single_process(self.now)
 
     @Common
     def hosts(self) -> frozenset[str]:

@@ -15,6 +15,7 @@ from statistics import median_low
 from exporter.derive.gossip.label_rollout import DEFAULT_LABELS, oddity
 from exporter.derive.judging_rules import DEFAULT_PERIOD
 from exporter.derive.migration.runtime_config_differences import runtime_risks
+from exporter.derive.migration.single_process import is_single_process
 from exporter.derive.ring.quorum import spare
 from exporter.model.entry import host_of, port_of
 from exporter.model.facts import KeyFacts, Snapshot, TargetFacts
@@ -43,23 +44,23 @@ def _dangers(migration: Migration, phase: Phase, snapshot: Snapshot) -> tuple[Fi
     keys = tuple(key for key in snapshot.keys if key.migration == migration.name)
     spread = snapshot.gossip.spread if snapshot.gossip is not None else None
     return (
-        *_of_views(snapshot.targets, keys, phase, snapshot.fleet.product),
+        *_of_views(snapshot, keys, phase),
         *runtime_risks(snapshot.targets, migration.name, snapshot.at),
         *_of_restarts(snapshot.targets, migration, spread),
     )
 
 
-def _of_views(
-    targets: tuple[TargetFacts, ...], keys: tuple[KeyFacts, ...], where: Phase, product: Product
-) -> tuple[Finding, ...]:
+def _of_views(snapshot: Snapshot, keys: tuple[KeyFacts, ...], where: Phase) -> tuple[Finding, ...]:
     """The processes that would write a small view, while an external store is left, and those that let in any
     other cluster. Before a rolling restart also the rings that can spare no member.
     """
+    targets, product = snapshot.targets, snapshot.fleet.product
     having = [target for target in targets if target.gossip is not None and not target.recently_started]
     if where in _NO_STORE_LEFT:
         return (*_unverified(having), *_unusual_labels(having))
     small = (*_few_listed(having), *_small_copies(keys))
-    further = (*_from_the_future(keys), *_unread(targets), *_lonely_joins(targets))
+    lonely = () if is_single_process(snapshot) else _lonely_joins(targets)
+    further = (*_from_the_future(keys), *_unread(targets), *lonely)
     beside = (*_unusual_labels(having), *_none_to_spare(keys, where, product))
     return (*small, *further, *_unverified(having), *beside)
 

@@ -37,6 +37,7 @@ TEMPLATES: Final[Mapping[LookedKind, str]] = {
     LookedKind.NO_MEMBERLIST_YET: "No process uses memberlist yet.",
     LookedKind.NO_MEMBERLIST_RUNS_YET: "No process runs memberlist yet.",
     LookedKind.NO_MEMBERLIST: "No process runs memberlist.",
+    LookedKind.ONE_PROCESS: "The cluster is one process: it has no other process to join.",
     LookedKind.SEEDS: "{count: names}.",
     LookedKind.SEEDS_ELSEWHERE: (
         "None of {count: names} resolves from here; the processes that name them have joined. Resolve "

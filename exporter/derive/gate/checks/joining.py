@@ -23,6 +23,7 @@ DOC = "docs/ring.md"
 CONFIGURED = "Let the exporter read the configuration page of every process: the setting is there."
 Chosen = tuple[TargetFacts, ...]
 Choice = Callable[[Evidence], Chosen]
+ONE_PROCESS = Answer(good=Looked(LookedKind.ONE_PROCESS))  # it has no other process to join
 DEFAULT_PORT = 7946  # dskit's bind_port, and the port of a seed that names none
 
 
@@ -60,6 +61,8 @@ def _join_members(choice: Choice, *, of_others: bool = False) -> CheckFunction:
         CONFIGURED,
     )
     def judge(evidence: Evidence) -> Answer:
+        if evidence.is_single_process:
+            return ONE_PROCESS
         wrong, unknown, chosen = [], [], choice(evidence)
         for target in chosen:
             seeds = target.config.join_members if target.config else None
@@ -109,6 +112,8 @@ def _rejoin_interval(choice: Choice) -> CheckFunction:
         CONFIGURED,
     )
     def judge(evidence: Evidence) -> Answer:
+        if evidence.is_single_process:
+            return ONE_PROCESS
         chosen = choice(evidence)
         intervals = {t.name: t.config.rejoin_interval if t.config else None for t in chosen}
         return Answer(
@@ -247,6 +252,8 @@ def _strange_seeds(targets: list[TargetFacts]) -> list[Culprit]:
 )
 def join_members_resolve(evidence: Evidence) -> Answer:
     """Every seed has an address, by this exporter's own resolver."""
+    if evidence.is_single_process:
+        return ONE_PROCESS
     seeds, wrong, unknown = _looked_up(evidence, evidence.in_rings)
     return Answer(wrong, unknown, Looked(LookedKind.SEEDS, len(seeds)))
 
@@ -256,6 +263,8 @@ def restart_seeds_resolve(evidence: Evidence) -> Answer:
     """The same before a restart. If no name resolves from here, they are names of another network than the
     exporter's. Then the processes that joined by them are the evidence.
     """
+    if evidence.is_single_process:
+        return ONE_PROCESS
     chosen = _with_memberlist(evidence)
     seeds, wrong, unknown = _looked_up(evidence, chosen)
     joined = all(target.gossip is not None and not target.gossip.isolated for target in chosen)
