@@ -41,7 +41,7 @@ def _about(name: str) -> frozenset[str]:
 
 def _effects(name: str) -> Iterable[str]:
     about = _about(name)
-    explained = frozenset[str]().union(*(cause.effects for cause in CAUSES if cause.id in about))
+    explained = frozenset[str]().union(*(cause.failing for cause in CAUSES if cause.id in about))
     same = SAME_FAULT.get(name, "")
     for other in NAMES:
         if other != name and (not explained.isdisjoint(_about(other)) or re.fullmatch(same, other)):

@@ -94,7 +94,7 @@ def failing(snapshot: Snapshot) -> dict[str, str]:
 def checks(snapshot: Snapshot) -> Iterator[dict[str, Any]]:
     """For each cause and check: does an alert fire, and does the overview list it, just where it is said?"""
     there, fails = said(snapshot), failing(snapshot)
-    effects = frozenset[str]().union(*(cause.effects for cause in CAUSES if cause.id in there))
+    effects = frozenset[str]().union(*(cause.failing for cause in CAUSES if cause.id in there))
     for id_, fault in (BESIDE | BESIDE_CHECKS).items():
         firing = f'(count({FIRING},alertname=~"{alerts_about(id_)}"}}) > bool 0)'
         listed = f"(({filled(FAULTS[fault], ANYTHING)} > 0) > bool 0)"

@@ -166,12 +166,19 @@ def test_an_exporter_that_dies_says_so_before_any_page_is_resolved() -> None:
         ("RingForeignMembers", "GossipUnknownKeys"), ("LabelsDisagree", "GossipSplit"),
         ("StoreUnreachable", "MirrorWriteErrors"), ("StoreUnreachable", "SecondaryUnread"),
         ("ClockSkew", "RingMembersUnhealthy"),
-        ("TargetsDown", "RingMembersUnhealthy"),
+        ("TargetsDown", "RingMembersUnhealthy"), ("TargetsDown", "SecondaryLagHigh"),
     ],
 )  # fmt: skip
 def test_a_cause_explains_its_effects(cause: str, effect: str) -> None:
     assert f"KVMigration{effect}" in effects()[f"KVMigration{cause}"]
     assert f"KVMigration{cause}" not in effects().get(f"KVMigration{effect}", ())
+
+
+@pytest.mark.parametrize(
+    "other", ["GossipSplit", "SecondaryKeyMissing", "SecondaryMembersMissing", "RingWritersMissing"]
+)
+def test_a_process_that_is_down_for_days_mutes_no_ticket_about_the_other_processes(other: str) -> None:
+    assert f"KVMigration{other}" not in effects()["KVMigrationTargetsDown"]
 
 
 def test_without_an_exporter_all_others_are_muted_and_its_own_are_not() -> None:

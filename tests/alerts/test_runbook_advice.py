@@ -100,12 +100,20 @@ def test_every_effect_of_a_cause_is_given_the_advice_for_the_cause(state: str) -
     assert {check.remedy for check in found} == {ADVICE[state].text}
 
 
+def test_a_process_that_is_down_explains_a_copy_that_is_unknown_and_none_that_lacks_a_key() -> None:
+    verdicts = {(found.id, found.verdict) for found in effects("process-down")}
+    assert ("keys-copied", Verdict.UNKNOWN) in verdicts
+    assert ("keys-copied", Verdict.FAILED) not in verdicts
+    assert ("members-healthy", Verdict.FAILED) in verdicts
+
+
 def test_no_cause_explains_itself_and_every_effect_is_a_check_or_a_cause() -> None:
     checks = asked().keys()
     causes = {cause.id for cause in CAUSES}
     effects_of = {cause.id: cause.effects for cause in CAUSES}
     for cause in CAUSES:
         assert cause.effects <= checks | causes, cause.effects - checks - causes
+        assert cause.unknown <= cause.effects, cause.unknown - cause.effects
         assert not any(cause.id in effects_of[other] for other in cause.effects & causes), "in a circle"
 
 

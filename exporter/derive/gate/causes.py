@@ -34,14 +34,25 @@ _UNREACHED = frozenset({"without-multi", "mirroring-partial"})
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One cause: the checks that fail because of it and other findings that it explains, by their ids.
-    Where no warning of the fleet finds it, a failing check does, in these phases.
+    """One cause: the checks that do not pass because of it and other findings that it explains, by their ids.
+    Where no warning of the fleet finds it, a failing check does, in these phases. Of the effects it only
+    leaves `unknown` it explains no failure.
     """
 
     id: str
     effects: frozenset[str]
     check: str = ""
     phases: frozenset[Phase] = frozenset(Phase)
+    unknown: frozenset[str] = frozenset()
+
+    def explains(self, check: Check) -> bool:
+        """Whether this check does not pass because of it."""
+        return check.id in (self.failing if check.verdict is Verdict.FAILED else self.effects)
+
+    @property
+    def failing(self) -> frozenset[str]:
+        """The effects that fail because of it."""
+        return self.effects - self.unknown
 
 
 CAUSES: Final[tuple[Cause, ...]] = (
@@ -68,7 +79,11 @@ CAUSES: Final[tuple[Cause, ...]] = (
     Cause("no-target", frozenset()),
     Cause("not-watched", frozenset()),
     Cause("two-products", frozenset()),
-    Cause("process-down", _RINGS | _GOSSIP | {"gossip-no-strangers"}),
+    Cause(
+        "process-down",
+        _RINGS | _GOSSIP | {"gossip-no-strangers"},
+        unknown=_COPIES - {"lag"} | _WRITERS | {"gossip-one-cluster", "old-group-left"},
+    ),
     Cause("process-restarting", frozenset()),
     Cause("token-conflict", frozenset(), "no-token-conflicts"),
     Cause("mirror-errors", _COPIES, "mirror-errors"),
@@ -110,7 +125,7 @@ def explained(check: Check, found: Iterable[str]) -> Check:
     """Give a check that did not pass the cause that explains it, and the advice for that cause."""
     if check.verdict is Verdict.PASSED:
         return check
-    cause = next((c for c in CAUSES if c.id in found and check.id in c.effects and c.id in ADVICE), None)
+    cause = next((c for c in CAUSES if c.id in found and c.explains(check) and c.id in ADVICE), None)
     if cause is None:
         return check
     advice = ADVICE[cause.id]
@@ -119,4 +134,4 @@ def explained(check: Check, found: Iterable[str]) -> Check:
 
 def _explained(ids: Iterable[str]) -> frozenset[str]:
     found = frozenset(ids)
-    return frozenset().union(*(cause.effects for cause in CAUSES if cause.id in found))
+    return frozenset().union(*(cause.failing for cause in CAUSES if cause.id in found))
