@@ -197,6 +197,7 @@ def _ring(block: Block, kvstore: Block) -> RingConfig:
         join_after=_seconds(either("join_after")),
         tokens_file=_text(either("tokens_file_path")),
         unregister_on_shutdown=_bool(either("unregister_on_shutdown")),
+        excluded_zones=frozenset(_texts(block.at("excluded_zones")) or ()),
     )
 
 

@@ -42,6 +42,7 @@ class RingConfig:
     join_after: float | None = None
     tokens_file: str = ""  # where it keeps its tokens over a restart
     unregister_on_shutdown: bool | None = None
+    excluded_zones: frozenset[str] = frozenset()  # this process leaves their members out of its ring
 
     @property
     def default_keys(self) -> tuple[str, ...]:
@@ -151,6 +152,7 @@ class RingSettings:
     replication: tuple[Replication, ...] = ()
     differing: tuple[Culprit, ...] = ()
     known: bool = False  # some process's configuration was read
+    excluded_zones: frozenset[str] = frozenset()  # by any process that uses the ring
 
 
 NO_SETTINGS = RingSettings()

@@ -38,6 +38,7 @@ ingester:
         replication_factor: 3
         zone_awareness_enabled: true
         instance_id: ingester-zone-a-0
+        excluded_zones: zone-a,zone-default
     partition_ring:
         kvstore:
             store: memberlist
@@ -147,8 +148,9 @@ def test_mimir() -> None:
         "collectors/usage-tracker-instances",
     }
     assert found.rings["eu/collectors/ring"] == RingConfig(
-        "multi", "eu/collectors/", 600.0, 120.0, 3, True, "collectors/ring", instance_id="ingester-zone-a-0"
-    )
+        "multi", "eu/collectors/", 600.0, 120.0, 3, True, "collectors/ring", instance_id="ingester-zone-a-0",
+        excluded_zones=frozenset({"zone-a", "zone-default"}),
+    )  # fmt: skip
     assert found.rings["collectors/distributor"] == RingConfig(
         "multi", "collectors/", 60.0, 15.0, default_key="collectors/distributor", instance_id="distributor-0"
     )

@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from exporter.derive.comparison.excluded_zones import with_excluded
 from exporter.derive.comparison.key_input import KeyInput, Stored, View, view
 from exporter.derive.comparison.page_keys import KeyLookup, Shown, pages_shown, product_for, used_keys
 from exporter.derive.comparison.ring_metrics_comparison import Signal
@@ -147,24 +148,26 @@ def _read_key(key: str, fleet: _Fleet, earlier: Mapping[tuple[str, str], ViewFac
     failed = fleet.failed if place is None or store is None else frozenset[str]()
     stored = _stored(key, store, fleet.ha) if store is not None else None
     configs = tuple(_claims(key, up))
-    return KeyInput(
-        key=key,
-        clients=clients,
-        pages=tuple(_tracker_views(up) if key == HA_KEY else _page_views(key, up)),
-        copies=tuple(_copy(key, shown, fleet.ha) for shown in up if _has_gossip(shown.observation)),
-        signals=tuple(_signal(shown, shown.signals[key]) for shown in up if key in shown.signals),
-        store=stored,
-        store_known=store is not None and _was_read(key, store, fleet),
-        store_broken=store is not None and _is_broken(key, store, fleet.ha),
-        store_kind=store.kind if store is not None else "",
-        store_clock=None if store is None else store_clock(store, fleet.skew),
-        configs=configs,
-        earlier=earlier,
-        fleet=fleet.primary,
-        failed=failed,
-        skew=fleet.skew,
-        default=_default(configs) or fleet.names.default(key),
-        in_memory=tuple(shown.target.name for shown in up if key in shown.in_memory),
+    return with_excluded(
+        KeyInput(
+            key=key,
+            clients=clients,
+            pages=tuple(_tracker_views(up) if key == HA_KEY else _page_views(key, up)),
+            copies=tuple(_copy(key, shown, fleet.ha) for shown in up if _has_gossip(shown.observation)),
+            signals=tuple(_signal(shown, shown.signals[key]) for shown in up if key in shown.signals),
+            store=stored,
+            store_known=store is not None and _was_read(key, store, fleet),
+            store_broken=store is not None and _is_broken(key, store, fleet.ha),
+            store_kind=store.kind if store is not None else "",
+            store_clock=None if store is None else store_clock(store, fleet.skew),
+            configs=configs,
+            earlier=earlier,
+            fleet=fleet.primary,
+            failed=failed,
+            skew=fleet.skew,
+            default=_default(configs) or fleet.names.default(key),
+            in_memory=tuple(shown.target.name for shown in up if key in shown.in_memory),
+        )
     )
 
 

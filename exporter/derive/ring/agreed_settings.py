@@ -56,6 +56,7 @@ def agree(claims: Iterable[Claim]) -> RingSettings:
         replication=tuple(sorted(_replications(counted), key=str)),
         differing=tuple(_differing([claim for claim in claims if claim.role is not Role.NONE] or claims)),
         known=bool(counted),
+        excluded_zones=frozenset[str]().union(*(c.config.excluded_zones for c in claims if c.role)),
     )
 
 

@@ -49,7 +49,16 @@ def margin_of(ring: KeyFacts, product: Product) -> int | None:
         return None
     by_quorum = ring.writes_by == "quorum"
     replications = tuple(one for one in ring.settings.replication if by_quorum or one.factor > 1)
-    return margin(ring.members, replications, product, by_quorum=by_quorum)
+    margins = [
+        margin(members, replications, product, by_quorum=by_quorum)
+        for members in (ring.members, _kept(ring.members, ring.settings.excluded_zones))
+    ]
+    return min((one for one in margins if one is not None), default=None)
+
+
+def _kept(members: Iterable[MemberFacts], excluded: frozenset[str]) -> list[MemberFacts]:
+    """The members to which a process writes that excludes some zones."""
+    return [member for member in members if member.zone not in excluded]
 
 
 def margin(
