@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,12 +35,23 @@ FIRST = 3  # cycles in which everything is new
 HEAD = """\
 # A cycle beside that of {other}
 
-{at}, `python -m bench.beside`. Both states of the code read the same pages over HTTP and take turns, {cycles}
-cycles each; the ratio is the median of the pairs' CPU time, the milliseconds are the mean of the faster half.
+{at}, `python -m bench.beside`. Both states of the code read the same pages over HTTP
+and take turns, {cycles} cycles each. The ratio is the median of the pairs' CPU time; the milliseconds are the
+mean of the faster half. Where a cycle reads more pages, a look at every view of every process takes fewer
+seconds: `look`. `by byte` is the ratio of the CPU time for each byte that was read.
 
-| targets x members | phase | before, ms | now, ms | ratio |
-|---|---|---|---|---|
+| targets x members | phase | ms before | now | ratio | MB before | now | look before | now | by byte |
+|---|---|---|---|---|---|---|---|---|---|
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """One cycle: its CPU seconds, the bytes that it read, and the seconds that a look at all views takes."""
+
+    cpu: float
+    read: int
+    sweep: float
 
 
 @contextmanager
@@ -52,8 +64,8 @@ def running(tree: Path, config: Path) -> Iterator[Child]:
         child.end()
 
 
-def measure(size: Size, phase: Phase, trees: tuple[Path, Path], cycles: int) -> list[tuple[float, float]]:
-    """CPU seconds of each cycle, of both trees."""
+def measure(size: Size, phase: Phase, trees: tuple[Path, Path], cycles: int) -> list[tuple[Cycle, Cycle]]:
+    """Each cycle of both trees."""
     root = Path(tempfile.mkdtemp(prefix="kvmigration-bench-"))
     root.chmod(0o755)  # nginx's workers run as another user
     try:
@@ -71,20 +83,24 @@ def measure(size: Size, phase: Phase, trees: tuple[Path, Path], cycles: int) -> 
             found = []
             for number in range(FIRST + cycles):
                 pages.beat(time.time())
-                spent = {n: both[n].ask("cycle")["cpu"] for n in ((0, 1) if number % 2 else (1, 0))}
-                found.append((spent[0], spent[1]))
+                told = {n: both[n].ask("cycle") for n in ((0, 1) if number % 2 else (1, 0))}
+                before, now = (Cycle(t["cpu"], t["bytes"], t["sweep"]) for t in (told[0], told[1]))
+                found.append((before, now))
             return found[FIRST:]
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def row(name: str, phase: str, pairs: list[tuple[float, float]]) -> str:
+def row(name: str, phase: str, pairs: list[tuple[Cycle, Cycle]]) -> str:
     """A line of the table."""
-    before, now = (
-        1000 * statistics.mean(sorted(each)[: len(each) // 2]) for each in zip(*pairs, strict=True)
-    )
-    ratio = statistics.median(new / old for old, new in pairs)
-    return f"| {name} | {phase} | {before:.0f} | {now:.0f} | {ratio:.3f} |"
+    each = list(zip(*pairs, strict=True))
+    times = [1000 * statistics.mean(sorted(c.cpu for c in cycles)[: len(cycles) // 2]) for cycles in each]
+    read = [statistics.median(c.read for c in cycles) / 1e6 for cycles in each]
+    ratio = statistics.median(new.cpu / old.cpu for old, new in pairs)
+    by_byte = statistics.median(new.cpu / new.read / (old.cpu / old.read) for old, new in pairs)
+    took = [f"{before:.0f} | {now:.0f}" for before, now in (times, read)]
+    looks = " | ".join(f"{cycles[-1].sweep:.0f} s" for cycles in each)
+    return f"| {name} | {phase} | {took[0]} | {ratio:.3f} | {took[1]} | {looks} | {by_byte:.3f} |"
 
 
 def main() -> int:
