@@ -163,12 +163,12 @@ def _lost(
     count, since the rest is unwatched. The loss is reported as long as the member's process writes the ring
     without a member in it.
 
-    A process with a healthy member has only another name: a container has a new host name with each start,
-    at the same address, and may restart between two cycles or while no cycle runs.
+    A process with a healthy member has only another name. At the same address a container has a new host
+    name with each start. It may restart between two cycles, or while no cycle runs.
     """
     there = {member.target for member in here.values() if member.state is not State.UNHEALTHY}
     kept = {
-        name: (at, target)
+        name: (min(at, now), target)  # our clock may be set back
         for name, (at, target) in history.lost.items()
         if name not in here and stands(at, target, now, watched.writing - there)
     }
@@ -198,7 +198,7 @@ def _missed(
     fresh = {m.id: (now, m.target) for m in vanished if m.state is State.ACTIVE and m.target}
     return MappingProxyType(
         {
-            name: (at, target)
+            name: (min(at, now), target)
             for name, (at, target) in ({**history.missed, **fresh}).items()
             if name not in here and target in watched.answering - there and now - at < BY_AND_BY
         }
@@ -231,9 +231,9 @@ def advance_partitions(
         if partition.state is PartitionState.ACTIVE
     }
     kept = {
-        number: loss
-        for number, loss in history.lost.items()
-        if number not in here and stands(*loss, now, watched.writing)
+        number: (min(at, now), target)
+        for number, (at, target) in history.lost.items()
+        if number not in here and stands(at, target, now, watched.writing)
     }
     fresh = history.active.keys() - here.keys()
     if kept or 2 * len(fresh) >= len(history.active):

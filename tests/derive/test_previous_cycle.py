@@ -106,6 +106,12 @@ def test_what_is_ordinary_is_no_loss(
     assert not after((NOW, before), (NOW + 15, then), answering=answering).lost
 
 
+def test_a_loss_ends_in_time_after_our_clock_was_set_back() -> None:
+    past = after((NOW, ring(1, 2, 3, 4)), (NOW + 15, ring(1, 2)), (NOW - 3600, ring(1, 2)))
+    assert past.lost.keys() == {"m-3", "m-4"}
+    assert not advance(past, tuple(ring(1, 2)), NOW - 3599 + FORGET_LOST, Watched(ALL)).lost
+
+
 def test_members_of_an_old_backup_are_no_new_names_of_their_processes() -> None:
     """A store that is restored has the processes' former members, which no process renews."""
     former = [facts(n, state=State.UNHEALTHY, target=f"p-{n - 2}") for n in (3, 4)]

@@ -76,6 +76,7 @@ def judge_store(
     around: Around,
 ) -> StoreFacts:
     """Judge one store. `indexes` are its indexes in the cycle before, by key."""
+    before = None if before is None else _not_later(before, around.now)
     since = before.since if before and before.since else around.now
     if store.outcome is not Outcome.OK:
         moved = before.moved_at if before else MappingProxyType({})
@@ -98,6 +99,17 @@ def judge_store(
         alive=_alive(store, around),
         entries=frozenset(key for key in (*store.values, *store.broken, *moved) if around.ha.entry(key)),
     )
+
+
+def _not_later(before: StoreFacts, now: float) -> StoreFacts:
+    """The facts without times in the future: our clock was set back. Until then a write would count as a
+    moment ago, and the store as not watched yet.
+    """
+    since = before.since if before.since is None else min(before.since, now)
+    if since == before.since and max(before.moved_at.values(), default=now) <= now:
+        return before  # nearly always
+    moved = {key: min(at, now) for key, at in before.moved_at.items()}
+    return replace(before, since=since, moved_at=MappingProxyType(moved))
 
 
 def _alive(store: StoreContent, around: Around) -> frozenset[str]:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from exporter.derive.store.external_store import MAX_DELETED, Around, judge_store
+from exporter.derive.store.external_store import MAX_DELETED, Around, freshly_written, judge_store
 from exporter.model.entry import Partition, PartitionState, Replica, State
+from exporter.model.facts import Fleet, Snapshot
 from exporter.model.pages import Outcome, Page, PartitionRing, Reason, Ring, Value
 from exporter.model.stores import StoreContent, StoreFacts
 from tests.derive.build import COMPACTOR, INGESTER, NOW, Process, member, ring
@@ -72,6 +73,21 @@ def test_a_failure_keeps_what_was_known_and_counts_no_keys() -> None:
     assert (found.keys, found.only_here) == (None, None)
     assert (found.moved_at, found.since) == ({"a": OLD}, OLD)
     assert judge(store({"a": FULL}), indexes={"a": 1}, before=found).moved_at == {"a": OLD}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_clock_that_was_set_back_makes_no_write_recent_and_no_watch_begin_later(fails: bool) -> None:
+    """Our clock was an hour ahead while a key was written, and no key has been written since."""
+    read = StoreContent("consul", Outcome.FAILED, asked_at=NOW) if fails else store({"a": FULL, "b": FULL})
+    ahead = StoreFacts("consul", Outcome.OK, moved_at={"a": NOW + 3000, "b": NOW + 3600}, since=NOW + 3000)
+    found = judge(read, indexes={"a": 1, "b": 1}, before=ahead)
+    assert (found.moved_at, found.since) == ({"a": NOW, "b": NOW}, NOW)
+    now = Snapshot(at=NOW + 1, started=NOW, cycle=2, fleet=Fleet())
+    assert not freshly_written(found, now)
+    written = judge(
+        store({"a": FULL, "b": FULL}, 2), indexes={"a": 1, "b": 1}, before=replace(found, since=OLD)
+    )
+    assert freshly_written(written, now) == ["a", "b"]
 
 
 ALONE = [
