@@ -77,17 +77,22 @@ class Surroundings:
 def judge_members(ring: Ring, around: Surroundings) -> tuple[MemberFacts, ...]:
     """Judge each member of the primary view that has not left."""
     members = ring.without_tombstones()
-    named = frozenset(member.address for member in members.values() if around.owners.of(member))
+    named = {m.address: owner for m in members.values() if (owner := around.owners.of(m))}
+    having = frozenset(named.values())
     return tuple(
-        _judge(member, around, named) for member in sorted(members.values(), key=lambda member: member.id)
+        _judge(member, around, member.address in named or around.owners.at(member) in having)
+        for member in sorted(members.values(), key=lambda member: member.id)
     )
 
 
-def _judge(member: Member, around: Surroundings, named: frozenset[str]) -> MemberFacts:
+def _judge(member: Member, around: Surroundings, has_another: bool) -> MemberFacts:
+    """Judge one member. Where the process at its address `has_another` member by name, this one belongs to
+    another process of the same host: one that is no target, for example.
+    """
     age = age_of(member, around.clock)
     state = State.UNHEALTHY if member.id in around.unhealthy else state_of(member, around.clock, around.limit)
     unhealthy = state is State.UNHEALTHY
-    inherited = member.address in named or around.owners.inherited(member, unhealthy=unhealthy)
+    inherited = has_another or around.owners.inherited(member, unhealthy=unhealthy)
     owner = around.owners.of(member, unhealthy=unhealthy) or ("" if inherited else around.owners.at(member))
     return MemberFacts(
         id=member.id,

@@ -135,6 +135,17 @@ def test_a_member_at_an_inherited_address_is_a_ghost() -> None:
     assert (found["m-1"].orphaned, found["m-7"].orphaned) == (False, True)
 
 
+def test_a_process_has_one_member_and_not_its_unlisted_neighbours_too() -> None:
+    """Three processes of one machine are in the ring, and one of them is in the list of targets."""
+    here = [replace(member(f"m-{n}"), address=f"10.0.0.1:909{n}") for n in (1, 2, 3)]
+    alone = Owners({"m-1": "p-1"}, {("10.0.0.1", None): "p-1"}, sure=True)
+    found = judged(*here, owners=alone)
+    assert {name: one.target for name, one in found.items()} == {"m-1": "p-1", "m-2": "", "m-3": ""}
+    assert health.orphaned_members(found.values()) == ("m-2", "m-3")
+    nameless = judged(here[0], owners=Owners({}, alone.by_address, sure=True))
+    assert (nameless["m-1"].target, nameless["m-1"].orphaned) == ("p-1", False)
+
+
 def test_nobody_is_called_a_ghost_where_processes_cannot_be_told_apart() -> None:
     found = judged(member("m-1"), owners=Owners({}, {}, sure=False))
     assert found["m-1"].orphaned is None
