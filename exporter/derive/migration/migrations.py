@@ -37,6 +37,7 @@ _ROLLOUTS = frozenset(
 """From which phase to which processes may move one after another. The switch of the primary is none: complete
 values would be written back and forth between the stores.
 """
+_NO_KEYS = frozenset[str]()
 _LAST = (Phase.DETACHED, Phase.MEMBERLIST)
 STANDS_STILL = 900.0  # seconds in which no process of a rollout moved on
 REACHED = 90.0  # seconds until a kubelet has the runtime configuration, and the process has reloaded it
@@ -80,6 +81,7 @@ def _of_clients(
     phase = kv_clients.earliest(client.phase for client in moving)
     same = old is not None and old.phase is phase
     there = kv_clients.arrived(writing)
+    early = there if Phase.EXTERNAL <= phase < Phase.DETACHED else old.early if old is not None else _NO_KEYS
     found = Migration(
         name=name,
         keys=tuple(key.key for key in snapshot.keys if key.migration == name),
@@ -88,11 +90,13 @@ def _of_clients(
         begun=snapshot.part is not None or {client.phase for client in clients} != {Phase.EXTERNAL},
         phase_since=old.phase_since if old is not None and same else snapshot.at,
         arrived=tuple(sorted(there)),
+        early=early,
     )
     not_responding = tuple(target.name for target in snapshot.targets if not target.up)
     rollout = None
     if not _is_switched_in_part(clients):
-        rollout = _rollout(writing, not_responding, old.rollout if old else None, snapshot.at)
+        late = tuple(client for client in writing if (client.key or client.name) not in early)
+        rollout = _rollout(late, not_responding, old.rollout if old else None, snapshot.at)
     if rollout is not None and not rollout.by_switch:
         was = kv_clients.writing(c for target in running for c in target.clients if c.migration == name)
         rollout = replace(rollout, by_switch=_is_by_switch(rollout.into, _phases(writing), _phases(was)))
