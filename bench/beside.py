@@ -47,7 +47,7 @@ seconds: `look`. `by byte` is the ratio of the CPU time for each byte that was r
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """One cycle: its CPU seconds, the bytes that it read, and the seconds that a look at all views takes."""
+    """One cycle: its CPU seconds, the bytes that it read, and the seconds in which all views are read."""
 
     cpu: float
     read: int
@@ -83,8 +83,8 @@ def measure(size: Size, phase: Phase, trees: tuple[Path, Path], cycles: int) -> 
             found = []
             for number in range(FIRST + cycles):
                 pages.beat(time.time())
-                told = {n: both[n].ask("cycle") for n in ((0, 1) if number % 2 else (1, 0))}
-                before, now = (Cycle(t["cpu"], t["bytes"], t["sweep"]) for t in (told[0], told[1]))
+                answers = {n: both[n].ask("cycle") for n in ((0, 1) if number % 2 else (1, 0))}
+                before, now = (Cycle(t["cpu"], t["bytes"], t["sweep"]) for t in (answers[0], answers[1]))
                 found.append((before, now))
             return found[FIRST:]
     finally:

@@ -323,7 +323,7 @@ class Visit:
 
     async def read_gossip(self) -> None:
         """Third round: its member list and its keys. A process that counts gossip members has this page: if
-        the page is absent, a proxy hides it and nothing is known.
+        the page is absent, a proxy hides it, and its members are unknown.
         """
         self._elected = None
         page = await self._page(
