@@ -36,7 +36,8 @@ def identified(facts: StoreFacts, store: StoreContent, before: StoreFacts | None
     if (earlier.addresses, earlier.prefixes) != (current.addresses, current.prefixes):
         return replace(facts, identity=current)
     current = replace(current, since=earlier.since)
-    if before.replaced and not _is_back(earlier, current, facts.moved_at, before.replaced_at or now):
+    since = max(before.replaced_at or now, facts.since or 0.0)
+    if before.replaced and not _is_back(earlier, current, facts.moved_at, since):
         return unchanged
     why = None if before.replaced else difference(earlier, current, store)
     if why:
@@ -81,7 +82,8 @@ def _is_back(
     identity: StoreIdentity, current: StoreIdentity, moved_at: Mapping[str, float], since: float
 ) -> bool:
     """Whether it is the earlier store again. Either nothing of it is behind its earlier state, or every ring
-    has been written since: then the processes use this one.
+    has been written `since`: then the processes use this one. After a restart of the exporter the first
+    reading of a key shows no write.
     """
     if not identity.rings.keys() <= current.rings.keys() or identity.entries > current.entries:
         return False

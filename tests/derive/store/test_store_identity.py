@@ -124,3 +124,13 @@ def test_a_new_store_is_the_store_when_the_processes_have_written_it_since(
     moved = dict.fromkeys(written, LATER)
     facts = judge(read(), read(cluster="8", revision=9), read(cluster="8", revision=12), moved_at=moved)
     assert bool(facts.replaced) is replaced
+
+
+@pytest.mark.parametrize(("moved", "replaced"), [(LATER, True), (LATER + 15, False)])
+def test_the_first_reading_after_a_restart_of_the_exporter_shows_no_write(
+    moved: float, replaced: bool
+) -> None:
+    """A store that was restored from a backup keeps its rings, and no process needs to write them."""
+    kept = judge(read(), read(revision=4))
+    facts = StoreFacts("etcd", Outcome.OK, moved_at=dict.fromkeys(NAMES, moved), since=LATER)
+    assert bool(identified(facts, read(revision=5), kept, LATER + 15).replaced) is replaced
