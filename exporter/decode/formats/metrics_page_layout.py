@@ -4,10 +4,10 @@ Go writes a family's lines together, below a `# TYPE` line, and the same familie
 time. So one full search shows the next page's layout: the same
 headers at about the same places, with the same lines and new values.
 
-Four events cause a full search again. The page has more or fewer `#` than the page that was searched (a
-family came or went: each has its `# TYPE`). A family has new lines. The process restarted. Its turn has come.
-So a new family is overlooked only if another family went at the same moment, and for at most `PAGES` pages or
-`SECONDS`.
+Four events cause a full search again. The page has more or fewer comments than the page that was searched
+(a family came or went: each has its `# TYPE`). A family has new lines. The process restarted. Its turn has
+come. So a new family is overlooked only if another family went at the same moment, and for at most `PAGES`
+pages or `SECONDS`.
 """
 
 from __future__ import annotations
@@ -140,7 +140,9 @@ def _read(body: bytes, family: _Family, start: int) -> list[tuple[Any, float]] |
 
 
 def _comments(body: bytes) -> int:
-    return int(np.count_nonzero(np.frombuffer(body, np.uint8) == ord("#")))
+    """How many lines begin with `#`. A label may have one, too, and come or go with its line."""
+    shown = np.frombuffer(body, np.uint8)
+    return int(np.count_nonzero(shown[np.flatnonzero(shown == ord("#")) - 1] == _LINE_FEED))
 
 
 def _end(body: bytes, at: int) -> int:

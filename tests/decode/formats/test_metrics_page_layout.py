@@ -86,6 +86,14 @@ def test_pages_whose_families_come_and_change_read_as_without_a_layout(
             assert decode_metrics(page(seen), layout) == decode_metrics(page(seen))
 
 
+def test_a_family_that_comes_as_labels_with_its_sign_go_is_read() -> None:
+    layout, group = Layout(), 'aaa_first{{group="/rules/{}"}} 1'
+    for labels in ("a#b#c", "a#b#c", "a#b#c", "a"):  # the family has two signs, HELP and TYPE
+        shown = plain({"aaa_first": [group.format(labels)]})
+        shown |= {} if "#" in labels else {MIRROR: mirror("ingester")}
+        assert decode_metrics(page(shown), layout) == decode_metrics(page(shown))
+
+
 @given(a_page, st.lists(st.integers(1, 9_000), max_size=4))
 def test_lines_that_move_far_are_found(one: Page, fillings: list[int]) -> None:
     layout = Layout()
