@@ -58,7 +58,7 @@ class Migration(Assessed):
     runtime_left: tuple[str, ...] = ()  # processes with `multi_kv_config` in their runtime configuration
     runtime_age: float | None = None  # how long ago the first of them was read, seconds
     arrived: tuple[str, ...] = ()  # keys only on memberlist, while further keys are on their way
-    early: frozenset[str] = frozenset()  # of them, those there before the last step: it does not move them
+    early: frozenset[str] = frozenset()  # of them, those that the last step does not move: there before it
 
     @property
     def is_of_clients(self) -> bool:

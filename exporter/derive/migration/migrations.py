@@ -37,7 +37,6 @@ _ROLLOUTS = frozenset(
 """From which phase to which processes may move one after another. The switch of the primary is none: complete
 values would be written back and forth between the stores.
 """
-_NO_KEYS = frozenset[str]()
 _LAST = (Phase.DETACHED, Phase.MEMBERLIST)
 STANDS_STILL = 900.0  # seconds in which no process of a rollout moved on
 REACHED = 90.0  # seconds until a kubelet has the runtime configuration, and the process has reloaded it
@@ -81,7 +80,7 @@ def _of_clients(
     phase = kv_clients.earliest(client.phase for client in moving)
     same = old is not None and old.phase is phase
     there = kv_clients.arrived(writing)
-    early = there if Phase.EXTERNAL <= phase < Phase.DETACHED else old.early if old is not None else _NO_KEYS
+    early = there if old is None or Phase.EXTERNAL <= phase < Phase.DETACHED else old.early
     found = Migration(
         name=name,
         keys=tuple(key.key for key in snapshot.keys if key.migration == name),

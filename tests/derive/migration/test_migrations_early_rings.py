@@ -36,6 +36,14 @@ def test_a_ring_that_began_on_memberlist_makes_no_rollout_of_the_others_last_ste
     assert rollout is not None and (rollout.done, rollout.processes) == (1, 2)
 
 
+def test_the_first_look_at_a_ring_on_memberlist_is_no_rollout_that_stands_still() -> None:
+    made = Fleet()
+    for _ in range(3):
+        seen = _look(made, client(INGESTERS, **DETACHED), client(INGESTERS, **DETACHED))
+        assert migration_of(seen, "rings").rollout is None
+    assert "rollout-stalled" not in seen.fleet.causes
+
+
 def test_a_ring_that_gets_there_in_the_last_step_counts_in_its_rollout() -> None:
     made = Fleet()
     made.processes[2].clients = (client(COMPACTORS, **DETACHED),)
