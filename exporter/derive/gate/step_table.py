@@ -88,7 +88,7 @@ UNFINISHED = (
 )
 MERGED = "Two clusters merge in one gossip: the members of each cluster appear in the rings of both."
 PARTED = "A process that starts joins no other process and serves requests from an empty ring."
-DATED = "A clock that is ahead wins every merge: its heartbeats and elections replace those of all others."
+DATED = "A clock that is ahead wins every merge: no process can replace its heartbeats and elections."
 ORPHANED = "An orphaned or unhealthy member is copied too, and in the gossip it is harder to remove."
 LACKING = "The secondary lacks keys or members when it becomes the primary: they are lost for all processes."
 DIVERGED = "Processes have different rings, so they decide differently about the same data."
